@@ -16,6 +16,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from support.liveness import wait_until
 
 from jobtracker.core.access import ROLES
 from jobtracker.errors import IssuerUnavailableError, NotAuthenticatedError
@@ -44,6 +45,10 @@ class Provider(ThreadingHTTPServer):
         self.keys = [public("first"), {**public("es"), "kid": "es"}]
         self.asked: list[str] = []
         self.is_away = False
+        self.answers: dict[str, bytes] = {}
+        """By path, instead of what it would answer."""
+        self.goes_on = threading.Event()
+        self.goes_on.set()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -53,7 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         about = {"issuer": self.server.named, "jwks_uri": f"{self.server.url}/keys"}
         answers = {"/realm/.well-known/openid-configuration": about, "/realm/keys": {"keys": self.server.keys}}
-        content = json.dumps(answers.get(self.path, {})).encode()
+        content = self.server.answers.get(self.path) or json.dumps(answers.get(self.path, {})).encode()
+        self.server.goes_on.wait(60)
         self.send_response(503 if self.server.is_away else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -75,6 +81,7 @@ def provider() -> Iterator[Provider]:
         thread = threading.Thread(target=provider.serve_forever, args=(0.01,))
         thread.start()
         yield provider
+        provider.goes_on.set()
         provider.shutdown()
         thread.join()
 
@@ -190,7 +197,8 @@ def test_a_new_key_is_found_and_a_withdrawn_one_is_refused(provider, who, monkey
 def test_while_the_issuer_is_away_known_keys_do_for_a_while(provider, who, monkeypatch):
     provider.is_away = True
     assert "can't be read" in who(token(provider))
-    assert "a moment ago" in who(token(provider))
+    assert "can't be read" in who(token(provider))
+    assert len(provider.asked) == 1
     monkeypatch.setattr(issuers, "ASKED_EVERY_S", 0)
     provider.is_away = False
     assert who(token(provider)).name == "ada@example.com"
@@ -214,3 +222,113 @@ def test_secret_and_private_keys_of_an_issuer_are_not_used(provider, who):
 def test_an_issuer_needs_an_audience():
     with pytest.raises(SettingsError, match="API_OIDC_AUDIENCE"):
         ApiSettings.from_env({"API_OIDC_ISSUER": "https://login.example"})
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
+def test_a_key_without_an_algorithm_is_for_all_of_its_kind(provider, who, algorithm):
+    assert "alg" not in provider.keys[0]
+    assert who(token(provider, algorithm=algorithm)).name == "ada@example.com"
+
+
+@pytest.mark.parametrize("curve", [ec.SECP384R1, ec.SECP521R1])
+def test_a_curve_has_one_algorithm(provider, who, curve):
+    key = ec.generate_private_key(curve())
+    provider.keys = [{**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())), "kid": "first"}]
+    algorithm = {"secp384r1": "ES384", "secp521r1": "ES512"}[curve.name]
+    assert who(token(provider, key, algorithm)).name == "ada@example.com"
+    assert "no such key for RS256" in who(token(provider))
+
+
+def test_a_key_with_an_algorithm_is_for_that_alone(provider, who):
+    provider.keys = [{**public("first"), "alg": "RS384"}]
+    assert who(token(provider, algorithm="RS384")).name == "ada@example.com"
+    assert "no such key for RS256" in who(token(provider))
+    assert "no such key for PS384" in who(token(provider, algorithm="PS384"))
+
+
+CONFIGURATION = "/realm/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        (CONFIGURATION, b"[]"),
+        (CONFIGURATION, b"nonsense"),
+        (CONFIGURATION, b"\xff\xfe"),
+        (CONFIGURATION, b"[" * 100_000),
+        (CONFIGURATION, b'{"issuer": 5, "jwks_uri": "http://x"}'),
+        (CONFIGURATION, b'{"issuer": "ISSUER"}'),
+        (CONFIGURATION, b'{"issuer": "ISSUER", "jwks_uri": 5}'),
+        (CONFIGURATION, b'{"issuer": "ISSUER", "jwks_uri": "http://[no"}'),
+        (CONFIGURATION, b'{"issuer": "ISSUER", "jwks_uri": "http://x\\u0000y/"}'),
+        (CONFIGURATION, b'{"issuer": "ISSUER", "jwks_uri": "file:///etc/passwd"}'),
+        (CONFIGURATION, b'{"issuer": "ISSUER", "jwks_uri": ""}'),
+        ("/realm/keys", b"null"),
+        ("/realm/keys", b'{"keys": {}}'),
+        ("/realm/keys", b" " * 1_100_000),
+    ],
+)
+def test_an_issuer_that_answers_nonsense_is_away(provider, who, path, answer):
+    provider.answers[path] = answer.replace(b"ISSUER", provider.url.encode())
+    assert "can't be read" in who(token(provider))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        None,
+        5,
+        "key",
+        {},
+        {"kty": "RSA"},
+        {"kty": "RSA", "n": 5, "e": [], "kid": "first"},
+        {"kty": "RSA", "n": "AQAB", "e": "AA"},
+        {"kty": ["RSA"], "kid": {}},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "?"},
+        {"kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"},
+        {"kty": "OKP", "crv": "X25519", "x": "AA"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "AA"},
+    ],
+)
+def test_a_key_that_is_none_does_not_keep_others_from_being_used(provider, who, key):
+    provider.keys = [key, public("first"), key]
+    assert who(token(provider)).name == "ada@example.com"
+    assert "no such key" in who(token(provider, kid="other"))
+
+
+def test_who_needs_a_known_key_does_not_wait_for_a_slow_issuer(provider, client, keys, monkeypatch):
+    monkeypatch.setattr(issuers, "ASKED_EVERY_S", 0)
+    monkeypatch.setattr(issuers, "READ_WITHIN_S", 60)
+    tokens = Tokens(Issuer(provider.url), "jobtracker", "email", "groups", lambda _: frozenset())
+
+    async def ask() -> None:
+        await tokens.principal_of(token(provider))
+        provider.goes_on.clear()
+        others = [asyncio.create_task(tokens.principal_of(token(provider, kid="new"))) for _ in range(3)]
+        await asyncio.to_thread(wait_until, lambda: len(provider.asked) == 3)
+        for _ in range(10):
+            assert (await tokens.principal_of(token(provider))).name == "ada@example.com"
+        assert not any(each.done() for each in others)
+        assert len(provider.asked) == 3  # once for all of them
+        provider.goes_on.set()
+        for each in others:
+            with pytest.raises(NotAuthenticatedError, match="no such key"):
+                await each
+
+    asyncio.run(ask())
+
+
+def test_nobody_waits_long_for_an_issuer_that_does_not_answer(provider, who, monkeypatch):
+    monkeypatch.setattr(issuers, "READ_WITHIN_S", 0.2)
+    provider.goes_on.clear()
+    assert "did not answer within 0.2 s" in who(token(provider))
+
+
+def test_keys_are_read_anew_before_anybody_has_to_wait(provider, who, monkeypatch):
+    monkeypatch.setattr(issuers, "ASKED_EVERY_S", 0)
+    assert who(token(provider)).name == "ada@example.com"
+    monkeypatch.setattr(issuers, "_READ_AFTER", 0)
+    provider.goes_on.clear()
+    assert who(token(provider)).name == "ada@example.com"
+    provider.goes_on.set()
+    wait_until(lambda: bool(who(token(provider))) and len(provider.asked) >= 4)

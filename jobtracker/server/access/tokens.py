@@ -7,10 +7,7 @@ import jwt
 
 from jobtracker.core.access import Principal, PrincipalKind, Scope, name_of
 from jobtracker.errors import NotAuthenticatedError
-from jobtracker.server.access.issuer import Issuer
-
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""Those with a public key. Never "none", and none with a shared secret."""
+from jobtracker.server.access.issuer import ALGORITHMS, Issuer
 
 _LEEWAY_S = 30
 """How far the clocks of the issuer and of this machine may be apart."""
@@ -63,15 +60,16 @@ class Tokens:
             if len(text) > _MOST_CHARS:
                 raise jwt.InvalidTokenError("it is too long")
             head = jwt.get_unverified_header(text)
-            if head.get("alg") not in ALGORITHMS:
-                raise jwt.InvalidAlgorithmError(f"its algorithm is {str(head.get('alg'))[:20]!r}")
-            key = await self._issuer.key(head.get("kid"))
-            if key is None:
-                raise jwt.InvalidKeyError("its issuer has no such key")
+            algorithm = head.get("alg")
+            if algorithm not in ALGORITHMS:
+                raise jwt.InvalidAlgorithmError(f"its algorithm is {str(algorithm)[:20]!r}")
+            found = await self._issuer.key(head.get("kid"), algorithm)
+            if found is None:
+                raise jwt.InvalidKeyError(f"its issuer has no such key for {algorithm}")
             claims: dict[str, Any] = jwt.decode(
                 text,
-                key,
-                algorithms=ALGORITHMS,
+                found.key,
+                algorithms=[algorithm],
                 audience=self._audience,
                 issuer=self._issuer.url,
                 leeway=_LEEWAY_S,
