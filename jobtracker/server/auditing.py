@@ -48,8 +48,9 @@ class AuditedRequest:
         self.has_ended = False
 
     def begin(self, action: str) -> None:
-        """Write the entry: its change is about to be carried out."""
-        self._entry_id = self._log.begin("api", action, **self._known())
+        """Write the entry: its change is about to be carried out. One that is tried again has one entry."""
+        if self._entry_id is None:
+            self._entry_id = self._log.begin("api", action, **self._known())
 
     def note(self, **about: Any) -> None:
         """Say more of the change, while it is carried out: target, filter, count."""

@@ -11,6 +11,7 @@ from support.serving import eventually, job, running_api
 
 from jobtracker.schemas.audit import AuditFilter
 from jobtracker.server.answering import answering_app
+from jobtracker.server.auditing import AuditedRequest
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import ThreadRoute
 from jobtracker.store.audit import AuditLog
@@ -98,3 +99,14 @@ def test_a_change_whose_process_is_killed_has_an_entry_of_unknown_outcome(redis_
 def _start(url, job_id):
     with contextlib.suppress(httpx.TransportError):
         httpx.post(f"{url}/api/jobs/{job_id}/start", timeout=60)
+
+
+def test_a_change_that_is_tried_again_has_one_entry(client, keys):
+    """As a request with an Idempotency-Key whose job was deleted meanwhile."""
+    log = AuditLog(client, keys, ApiSettings())
+    request = AuditedRequest(log, {"type": "http", "method": "POST", "path": "/"})
+    request.begin("create_job")
+    request.begin("create_job")
+    request.end(201, {})
+    [entry] = log.page(AuditFilter(), size=10).entries
+    assert (entry.action, entry.outcome) == ("create_job", "done")
