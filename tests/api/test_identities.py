@@ -1,6 +1,8 @@
 """Who asks: by a key, a session, a trusted proxy, or because the request comes from this machine."""
 
 import asyncio
+import threading
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +18,7 @@ from jobtracker.store.api_keys import ApiKeys, Credential
 from jobtracker.store.sessions import Sessions
 
 HERE = "127.0.0.1"
+_PROXIED = ("Via", "X-Real-IP", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-User", "Remote-User")
 ROLES_OF = {"sre": "admin", "devs": "operator"}
 
 
@@ -66,7 +69,7 @@ def bearer(text: str) -> dict[str, str]:
         ("testclient", {}, {}, False),
         ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, {}, False),
         ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, {}, False),
-        ("127.0.0.1", {"X-Forwarded-User": "root"}, {}, True),
+        *(("127.0.0.1", {name: "x"}, {}, False) for name in _PROXIED),
         ("127.0.0.1", {}, {"proxies": "10.0.0.0/8"}, False),
         ("127.0.0.1", {"Cookie": "jobtracker_session=old"}, {}, True),
     ],
@@ -231,6 +234,32 @@ def test_what_is_looked_up_is_bounded_shared_and_not_kept_too_long():
         assert read[-2:] == [7, 7]
 
     asyncio.run(ask())
+
+
+def test_what_another_thread_forgets_is_not_kept_though_it_was_just_looked_up():
+    read: list[str] = []
+    others: list[threading.Thread] = []
+
+    class Kept(OrderedDict):
+        """Another thread forgets everything just before an answer is kept."""
+
+        def pop(self, *args):
+            others.append(threading.Thread(target=recent.forget))
+            others[-1].start()
+            others[-1].join(0.2)
+            return super().pop(*args)
+
+    recent = Recent(read.append, kept_s=60, most=3)
+    recent._kept = Kept()
+
+    async def ask() -> None:
+        await recent.get("key")
+        for each in others:
+            each.join()
+        await recent.get("key")
+
+    asyncio.run(ask())
+    assert read == ["key", "key"]
 
 
 def test_a_revoked_key_is_refused_after_some_seconds_at_the_latest(api_keys, sessions, monkeypatch):

@@ -37,8 +37,18 @@ _HOW = (
     "`jobtracker login` keeps one. `jobtracker keys create --owner NAME --role viewer` makes one, where the store "
     "can be reached."
 )
-_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for"})
-_OF_INTEREST = _FORWARDED | {b"authorization", b"cookie", b"x-forwarded-user", b"x-forwarded-groups"}
+_FORWARDED = frozenset(
+    {
+        *(b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"x-original-forwarded-for"),
+        *(b"x-forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-port", b"x-forwarded-proto"),
+        *(b"x-forwarded-scheme", b"x-forwarded-server", b"x-forwarded-prefix", b"x-forwarded-uri"),
+        *(b"x-forwarded-user", b"x-forwarded-groups", b"x-forwarded-email", b"x-forwarded-preferred-username"),
+        *(b"x-auth-request-user", b"remote-user", b"x-remote-user", b"x-envoy-external-address"),
+        *(b"true-client-ip", b"cf-connecting-ip", b"fastly-client-ip", b"fly-client-ip", b"cdn-loop"),
+    }
+)
+"""Headers of proxies. A request with one of them was not made on this machine, wherever it comes from."""
+_OF_INTEREST = _FORWARDED | {b"authorization", b"cookie"}
 
 
 @dataclass(frozen=True)
@@ -91,12 +101,12 @@ class Identities:
         self._had_keys: bool | None = None
 
     def forget(self) -> None:
-        """Look up all keys and sessions anew: some have changed."""
+        """Look up all keys and sessions anew: some have changed. Any thread may say so."""
         for each in (self._by_key, self._by_session, self._has_keys):
             each.forget()
 
     def forget_session(self, token: str) -> None:
-        """Look up that session anew: it has ended."""
+        """Look up that session anew: it has ended. Any thread may say so."""
         self._by_session.forget(token)
 
     async def of(self, scope: Mapping[str, Any]) -> Principal:
