@@ -3,7 +3,7 @@
 import getpass
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from jobtracker.connection.away import store_errors
@@ -35,8 +35,12 @@ def acting_here() -> Iterator[None]:
 
 
 @contextmanager
-def audited_here(action: str, **about: Any) -> Iterator[None]:
-    """Write an entry around what is carried out in this context, with the settings of the environment.
+def store_here(action: str = "", **about: Any) -> Iterator[tuple[RedisClient, Settings]]:
+    """A client of the store, by the settings of the environment. The user of this command acts in this context.
+
+    Args:
+        action: What is done in this context, for the audit; "": nothing is changed.
+        about: Further fields of `AuditEntry`.
 
     Raises:
         SettingsError: A variable has a value that can't be used.
@@ -47,9 +51,9 @@ def audited_here(action: str, **about: Any) -> Iterator[None]:
         store_errors(),
         connect(settings.tracking_url, _TIMEOUT_S) as client,
         acting_here(),
-        audit_log(client, settings).recording("cli", action, **about),
+        audit_log(client, settings).recording("cli", action, **about) if action else nullcontext(),
     ):
-        yield
+        yield client, settings
 
 
 def _user() -> str:

@@ -17,12 +17,39 @@ class AccessEndpoints:
 
     @Endpoint
     def me(self) -> Call[Me]:
-        """Who asks, what they may do, and to which jobs they are limited."""
+        """Who asks, what they may do, and to which jobs they are limited.
+
+        Returns:
+            A `Me`: name, role, scopes, id of the key, job types, tags.
+
+        Raises:
+            NotAuthenticatedError: There is no key, or it is not accepted.
+        """
         return Call("GET", "/api/me", Me)
 
     @Endpoint
+    def api_key(self, key_id: str) -> Call[ApiKey]:
+        """An API key, without its secret: what it may do, and when it was used last. For admins.
+
+        Args:
+            key_id: Its public part: `id` of an `ApiKey`.
+
+        Raises:
+            ApiError: There is no such key.
+            ForbiddenError: Who asks is no admin.
+        """
+        return Call("GET", _path(key_id), ApiKey)
+
+    @Endpoint
     def api_keys(self) -> Call[list[ApiKey]]:
-        """All API keys, without their secrets. For admins."""
+        """All API keys, the oldest first, without their secrets. For admins.
+
+        Returns:
+            Up to 1,000 of `ApiKey`; revoked and expired ones are among them.
+
+        Raises:
+            ForbiddenError: Who asks is no admin.
+        """
         return Call("GET", "/api/keys", list[ApiKey])
 
     @Endpoint
@@ -44,7 +71,16 @@ class AccessEndpoints:
             scopes: What it may do, e.g. `["jobs:read", "jobs:create"]`.
             job_types: It is limited to jobs of these types.
             tags: It is limited to jobs with one of these tags.
-            expires_at: From then on it is refused.
+            expires_at: From then on it is refused, an aware datetime; None: it does not expire.
+
+        Returns:
+            An `IssuedKey`: the `ApiKey`, and in `key` the text to send, `jt_<id>_<secret>`.
+
+        Raises:
+            InvalidJobError: It can't be like this: neither a role nor scopes, or both; `problem.errors` names the
+                fields.
+            ForbiddenError: Who asks is no admin, or it could do more than their own key, or outlive it.
+            ApiError: There are 1,000 keys already.
         """
         body = {
             "owner": owner,
@@ -58,12 +94,32 @@ class AccessEndpoints:
 
     @Endpoint
     def rotate_api_key(self, key_id: str, *, overlap_s: int = 86_400) -> Call[IssuedKey]:
-        """Give a key a new secret; the older ones are accepted for so long. For admins."""
+        """Give a key a new secret; the older ones are accepted for so long. For admins.
+
+        Args:
+            key_id: Its public part.
+            overlap_s: How long, in seconds; at most 30 days. 0: they are refused at once.
+
+        Returns:
+            An `IssuedKey`, whose `key` has the new secret; `older_until` says how long older ones are accepted.
+
+        Raises:
+            ApiError: There is no such key.
+            ForbiddenError: Who asks is no admin, or the key may do more than their own, or outlives it.
+        """
         return Call("POST", f"{_path(key_id)}/rotate", IssuedKey, body={"overlap_s": overlap_s})
 
     @Endpoint
     def revoke_api_key(self, key_id: str) -> Call[ApiKey]:
-        """Refuse a key from now on, for good. For admins."""
+        """Refuse a key from now on, for good. It may be repeated. For admins.
+
+        Returns:
+            The `ApiKey`, whose `state` is "revoked". API processes refuse it after 5 s at the latest.
+
+        Raises:
+            ApiError: There is no such key.
+            ForbiddenError: Who asks is no admin.
+        """
         return Call("DELETE", _path(key_id), ApiKey)
 
 

@@ -37,6 +37,13 @@ class AuditEndpoints:
             outcome: Only what ended so.
             page_size: The most entries, up to 500. With a filter a page may have fewer and a `next_cursor`.
             cursor: The `next_cursor` of the page before.
+
+        Returns:
+            An `AuditPage`: `entries` (`AuditEntry`), and `next_cursor` if there may be more.
+
+        Raises:
+            InvalidJobError: A parameter, or the cursor, can't be read; `problem.errors` names it.
+            ForbiddenError: Who asks is no admin.
         """
         params = {
             "principal": principal,

@@ -78,6 +78,9 @@ class ApiKeys:
     def create(self, grant: Grant) -> IssuedKey:
         """Make a key; the answer has its secret, which is nowhere else.
 
+        Args:
+            grant: Whose it is, and what its bearer may do.
+
         Raises:
             TooManyApiKeysError: There are `MOST_KEYS` already.
         """
@@ -92,6 +95,13 @@ class ApiKeys:
 
     def rotate(self, key_id: str, overlap_s: int) -> IssuedKey:
         """Give a key a new secret; the older ones are accepted for so long, at most.
+
+        Args:
+            key_id: The key.
+            overlap_s: How long, in seconds; 0: they are refused at once.
+
+        Returns:
+            The key with its new secret, which is nowhere else, and until when older ones are accepted.
 
         Raises:
             ApiKeyNotFoundError: There is no such key.

@@ -2,6 +2,7 @@
 
 import asyncio
 import stat
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -169,6 +170,44 @@ def test_an_admin_manages_keys_and_gives_no_more_than_they_have(browser, keys):
     refused = browser.post("/api/keys", json={"owner": "me", "role": "operator"}, headers=bearer)
     assert "jobs:control, jobs:create, jobs:delete" in problem_of(refused, 403)["detail"]
     problem_of(browser.post(f"/api/keys/{admin.id}/rotate", headers=bearer), 403)
+
+
+def test_a_key_is_looked_at_without_its_secret(browser, keys):
+    log_in(browser, keys.create(Grant(owner="root", role="admin")).key)
+    made = keys.create(Grant(owner="ada", role="viewer", job_types=["mail"]))
+    found = browser.get(f"/api/keys/{made.id}").json()
+    assert (found["owner"], found["job_types"], found["scopes"], found["state"]) == (
+        "ada",
+        ["mail"],
+        ["jobs:read"],
+        "active",
+    )
+    assert made.key.split("_")[2] not in str(found)
+    problem_of(browser.get("/api/keys/none"), 404)
+
+
+def test_a_key_that_expires_gives_none_that_outlives_it(browser, keys):
+    ends = datetime.now(UTC) + timedelta(days=1)
+    own = keys.create(Grant(owner="root", role="admin", expires_at=ends))
+    other = keys.create(Grant(owner="other", role="viewer"))
+    log_in(browser, own.key)
+    for until in (None, (ends + timedelta(seconds=1)).isoformat()):
+        refused = browser.post("/api/keys", json={"owner": "me", "role": "viewer", "expires_at": until})
+        assert "accepted for longer" in problem_of(refused, 403)["detail"]
+    problem_of(browser.post(f"/api/keys/{other.id}/rotate"), 403)
+    wanted = {"owner": "me", "role": "viewer", "expires_at": ends.isoformat()}
+    assert browser.post("/api/keys", json=wanted).status_code == 201
+    assert browser.post(f"/api/keys/{own.id}/rotate").status_code == 200
+
+
+def test_a_limited_admin_gives_no_keys(browser, keys):
+    for limits in ({"job_types": ["mail"]}, {"tags": ["eu"]}):
+        limited = keys.create(Grant(owner="some", role="admin", **limits))
+        bearer = {"Authorization": f"Bearer {limited.key}"}
+        for grant in ({"role": "viewer"}, {"role": "viewer", **limits}):
+            refused = browser.post("/api/keys", json={"owner": "me", **grant}, headers=bearer)
+            assert "is limited to some jobs" in problem_of(refused, 403)["detail"]
+        problem_of(browser.post(f"/api/keys/{limited.id}/rotate", headers=bearer), 403)
 
 
 def test_health_tells_strangers_no_more_than_whether_it_lives(browser, keys):

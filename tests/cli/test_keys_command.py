@@ -70,6 +70,22 @@ def test_the_list_shows_all_but_the_secrets(run):
     assert text.split("_")[2] not in shown + run("list", "--json").stdout
 
 
+def test_a_key_is_shown_whole_but_for_its_secret(run):
+    made = run("create", "--owner", "ada", "--role", "viewer", "--type", "mail", "--tag", "eu", "--expires", "90d")
+    _, key_id, secret = made.stdout.strip().split("_")
+    shown = {" ".join(line[:10].split()): line[10:] for line in run("show", key_id).stdout.splitlines()}
+    assert shown["owner"] == "ada"
+    assert (shown["state"], shown["role"], shown["may"]) == ("active", "viewer", "jobs:read")
+    assert (shown["job types"], shown["tags"], shown["used"]) == ("mail", "one of eu", "never")
+    assert shown.keys() >= {"created", "expires"}
+    run("revoke", key_id)
+    assert "revoked" in run("show", key_id).stdout
+    as_json = run("show", key_id, "--json").stdout
+    assert json.loads(as_json)["job_types"] == ["mail"]
+    assert secret not in as_json + str(shown)
+    assert "There is no API key" in run("show", "none", status=1).stderr
+
+
 def test_a_key_is_rotated_and_revoked(run, api_keys):
     first = run("create", "--owner", "ada", "--role", "viewer").stdout.strip()
     key_id = first.split("_")[1]

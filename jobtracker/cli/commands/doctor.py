@@ -36,10 +36,10 @@ def doctor(
     (REDIS_URL, CELERY_BROKER_URL, …). It may run while everything else runs. The exit status is 1 if something has to
     be changed.
     """
-    from jobtracker.cli.audited import audited_here
+    from jobtracker.cli.audited import store_here
     from jobtracker.doctor.examine import examine_here
 
-    with audited_here("repair_store") if repair else nullcontext():
+    with store_here("repair_store") if repair else nullcontext():
         found = examine_here(repair=repair)
     if as_json:
         print_json(found)

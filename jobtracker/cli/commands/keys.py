@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from jobtracker.schemas.api_keys import ApiKey, IssuedKey
     from jobtracker.store.api_keys import ApiKeys
 
-_TIMEOUT_S = 10.0
 _ROLES = ", ".join(ROLES)
 
 app = typer.Typer(
     name="keys",
-    help="Create, list, rotate and revoke API keys, in the store itself.\n\nThese commands need the API's "
+    help="Create, list, show, rotate and revoke API keys, in the store itself.\n\nThese commands need the API's "
     "environment variables (REDIS_URL, TRACKING_NAMESPACE), not the API.",
     no_args_is_help=True,
     **OPTIONS,
@@ -91,6 +90,14 @@ def list_keys(as_json: AsJson = False) -> None:
         _print_keys(keys.all(), as_json=as_json)
 
 
+@app.command("show")
+def show(key_id: KeyId, as_json: AsJson = False) -> None:
+    """Show what an API key may do, and when it was used last, without its secret."""
+    with _store() as keys:
+        found = keys.get(key_id)
+    _print_key(found, as_json=as_json)
+
+
 @app.command("rotate")
 def rotate(
     key_id: KeyId,
@@ -127,22 +134,11 @@ def revoke(
 @contextmanager
 def _store(action: str = "", target: str = "") -> "Iterator[ApiKeys]":
     """The keys in the store. With an action, what is done in this context is in the audit."""
-    from contextlib import nullcontext
-
-    from jobtracker.cli.audited import acting_here, audit_log
-    from jobtracker.connection.away import store_errors
-    from jobtracker.connection.client import connect
-    from jobtracker.settings import Settings
+    from jobtracker.cli.audited import store_here
     from jobtracker.store.api_keys import ApiKeys
     from jobtracker.store.keys import Keys
 
-    settings = Settings.from_env()
-    with (
-        store_errors(),
-        connect(settings.tracking_url, _TIMEOUT_S) as client,
-        acting_here(),
-        audit_log(client, settings).recording("cli", action, target=target) if action else nullcontext(),
-    ):
+    with store_here(action, target=target) as (client, settings):
         yield ApiKeys(client, Keys(settings.tracking_namespace, settings.tracking_partitions))
 
 
@@ -158,6 +154,34 @@ def _print_issued(issued: "IssuedKey", *, as_json: bool) -> None:
     if issued.older_until:
         text += f" Older secrets are accepted until {time_of(issued.older_until)}."
     error_console().print(text, soft_wrap=True, markup=False)
+
+
+def _print_key(key: "ApiKey", *, as_json: bool) -> None:
+    from rich.text import Text
+
+    from jobtracker.cli.console import output_console
+    from jobtracker.cli.sanitize import one_line
+    from jobtracker.cli.tables import print_json, time_of
+
+    if as_json:
+        print_json(key)
+        return
+    lines = {
+        "id": key.id,
+        "owner": key.owner,
+        "state": key.state,
+        "role": key.role,
+        "may": ", ".join(key.scopes),
+        "job types": ", ".join(key.job_types) if key.job_types else "all",
+        "tags": f"one of {', '.join(key.tags)}" if key.tags else "any",
+        "created": time_of(key.created_at),
+        "expires": time_of(key.expires_at) or "never",
+        "used": time_of(key.last_used_at) or "never",
+        "revoked": time_of(key.revoked_at),
+    }
+    for name, value in lines.items():
+        if value:
+            output_console().print(Text(f"{name:<10}", "dim").append(one_line(value), "not dim"), soft_wrap=True)
 
 
 def _print_keys(keys: "list[ApiKey]", *, as_json: bool) -> None:

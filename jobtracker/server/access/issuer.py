@@ -30,8 +30,7 @@ _MOST_KEYS = 100
 _OF_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _OF_CURVE = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
 ALGORITHMS = (*_OF_RSA, *_OF_CURVE.values())
-"""Those with a public key. Never "none", and none with a shared secret: everybody who can check a token with that could
-also make one."""
+"""Those with a public key. Never "none", and none with a shared secret: who can check a token by it can make one."""
 
 M = TypeVar("M", bound=BaseModel)
 
