@@ -146,6 +146,7 @@ class BatchCreation:
 
     def _undo(self, ids: Sequence[str], error: Exception) -> None:
         """Leave nothing of jobs that could not all be sent; what has begun is cancelled, and says why."""
+        self.store.drop_draft(ids[0])  # first of all: else the leader would record the rest of it
         undone = self.store.apply_many(Event.UNENQUEUE, {each: {} for each in ids}, dict.fromkeys(ids, 1))
         begun = [each for each, c in undone.items() if not c.applied and c.after not in {None, Status.CANCELLED}]
         if begun:

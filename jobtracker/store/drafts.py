@@ -70,6 +70,18 @@ class DraftWriter(JobWriter):
         part = self.keys.of(name)
         return int(self._functions.call(self.client, "bulk_create", part("draft", name), [part.prefix, name]))
 
+    def drop_draft(self, name: str) -> None:
+        """Record no further part of a draft: what was recorded of it is taken back.
+
+        Args:
+            name: As for `bulk_create_next`.
+        """
+        part = self.keys.of(name)
+        pipe = self.client.pipeline(transaction=True)
+        pipe.zrem(part("drafts"), name)
+        pipe.unlink(part("draft", name))
+        pipe.execute()
+
     def _record(
         self, name: str, jobs: Iterable[NewJob], what: str, at_ms: int, *, started: bool, is_tree: bool
     ) -> Outcome:

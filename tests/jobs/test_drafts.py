@@ -10,12 +10,15 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from support.recount import keys_of, names_of, recount
 from support.sample_jobs import START_MS, move, new_job
 from support.serving import eventually, job, parent, running_api, running_worker
 
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import NotRecordedError
+from jobtracker.maintenance.outbox_relay import OutboxRelay
+from jobtracker.schemas.requests import JobCreate
 from jobtracker.store import drafts as store_module
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.repartition import RepartitionError
@@ -132,6 +135,27 @@ def test_a_tree_that_is_deleted_while_it_is_recorded_leaves_nothing(
         store.delete(*ids, mode="trash")
     assert sum(count.count for count in queries.counts()) == 0
     assert (queries.drafts(10), recount(client, keys)) == ([], [])
+
+
+def test_of_a_batch_that_is_taken_back_midway_nothing_is_recorded_later(own_project, piecemeal, monkeypatch):
+    own_project.announce()
+    store, keys, client = own_project.tracking.store, own_project.keys, own_project.client
+    call_all, jobs = store._functions.call_all, [JobCreate(job_type="ok", payload={"value": n}) for n in range(60)]
+
+    def fails_midway(client, verb, calls):
+        if verb == "bulk_create":
+            call_all(client, verb, calls[:20])
+            raise RedisTimeoutError("it takes too long")
+        call_all(client, verb, calls)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._functions, "call_all", fails_midway)
+        with pytest.raises(RedisTimeoutError):
+            own_project.jobs.create_batch(jobs, start=True)
+    assert OutboxRelay(own_project.tracking).record_drafts() == 0
+    assert own_project.queries.counts() == []
+    assert [name for name in names_of(client, keys) if name.startswith(("draft", "job:", "unconfirmed"))] == []
+    assert recount(client, keys) == []
 
 
 def drafts_only(call_all):
