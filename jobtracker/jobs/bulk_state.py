@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from jobtracker.core.access import Principal
+from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.schemas.bulk import BulkAction
 from jobtracker.store.bulk_runs import Selection
@@ -95,12 +96,19 @@ class BulkState(BaseModel):
 
 def fits(action: BulkAction, record: JobRecord) -> bool:
     """Whether something can be done to a job in its state."""
-    if record.nearest_status not in action.statuses:
+    if record.nearest_status not in action.statuses or _is_beyond(action, record):
         return False
     return not (action.needs_unsent and record.status is Status.PENDING and record.run > 0)
 
 
 def why_not(action: BulkAction, record: JobRecord) -> str:
     """Why something can't be done to a job in its state."""
+    if _is_beyond(action, record):
+        return f"it is a bulk run, which nobody can {action}. Send a new request."
     sent = " and was started" if record.status is Status.PENDING and record.run else ""
     return f"it is {record.nearest_status}{sent}. To {action} a job, it must be {action.condition}."
+
+
+def _is_beyond(action: BulkAction, record: JobRecord) -> bool:
+    """Whether a job is a bulk run, which is not sent to Celery, and this is about what is sent."""
+    return record.type == BULK_TYPE and action in {BulkAction.RETRY, BulkAction.REPRIORITISE}

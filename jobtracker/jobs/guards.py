@@ -138,5 +138,5 @@ def check_is_no_bulk_run(record: JobRecord, action: str) -> None:
         IllegalTransitionError: It is one.
     """
     if record.type == BULK_TYPE:
-        why = "it is a bulk run, which can only be cancelled, and deleted when it has ended. Send a new request."
+        why = "it is a bulk run, which can only be cancelled, named, tagged, and deleted. Send a new request."
         raise IllegalTransitionError(record.id, record.nearest_status, action, why)

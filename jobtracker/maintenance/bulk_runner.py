@@ -7,10 +7,11 @@ the run (`JobRecord.bulk`), so whoever goes on sees which of these were changed.
 
 import json
 import logging
+import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
 from jobtracker.connection.client import is_away
@@ -50,6 +51,7 @@ class BulkRunner:
     def __init__(self, tracking: Tracking) -> None:
         self._tracking = tracking
         self._me = uuid.uuid4().hex
+        self._stopping = threading.Event()
         self._failures: Counter[str] = Counter()
 
     def step(self) -> None:
@@ -59,10 +61,16 @@ class BulkRunner:
             turns = [self._work(run_id) for run_id in self._tracking.queries.open_bulk_runs()]
             goes_on = any(turns)
 
+    def stop(self) -> None:
+        """End with the part that is under way: this process is about to end. Other processes go on at once."""
+        self._stopping.set()
+
     def _work(self, run_id: str) -> bool:
         """Work at a bulk run; returns whether it is to be gone on with at once."""
+        if self._stopping.is_set():
+            return False
         try:
-            turn = _Turn(self._tracking, run_id, self._me)
+            turn = _Turn(self._tracking, run_id, self._me, self._stopping.is_set)
             goes_on = turn.take() and turn.work_for_asker()
         except Exception as error:
             if is_away(error):
@@ -81,10 +89,11 @@ class BulkRunner:
 class _Turn:
     """The work of this process at one bulk run."""
 
-    def __init__(self, tracking: Tracking, run_id: str, me: str) -> None:
+    def __init__(self, tracking: Tracking, run_id: str, me: str, is_to_stop: Callable[[], bool]) -> None:
         self._tracking = tracking
         self._run_id = run_id
         self._me = me
+        self._is_to_stop = is_to_stop
         self._loaded: dict[str, JobRecord] = {}
         self._again = False
         self._state: BulkState
@@ -119,7 +128,7 @@ class _Turn:
         ends_at = time.monotonic() + _TURN_S
         state = self._state
         while not state.is_done:
-            if time.monotonic() > ends_at:
+            if self._is_to_stop() or time.monotonic() > ends_at:
                 goes_on = self._tell(self._so_far)
                 return self._write(0) and goes_on
             began = time.monotonic()

@@ -131,7 +131,8 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         maintenance = Repeater(
             "maintenance", settings.maintenance_interval_s, MaintenanceRunner(app.state.tracking).step
         )
-        bulk_runner = Repeater("bulk", _BULK_INTERVAL_S, BulkRunner(app.state.tracking).step)
+        bulk_runs = BulkRunner(app.state.tracking)
+        bulk_runner = Repeater("bulk", _BULK_INTERVAL_S, bulk_runs.step)
         if runs_maintenance:
             maintenance.start()
             bulk_runner.start()
@@ -147,6 +148,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         gc.unfreeze()
         await webhooks.service.stop()
         leases.stop()
+        bulk_runs.stop()
         if runs_maintenance:
             maintenance.stop()
             bulk_runner.stop()

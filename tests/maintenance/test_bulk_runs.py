@@ -372,6 +372,56 @@ def test_who_took_too_long_for_a_step_overwrites_nothing_of_who_went_on(own_proj
     assert bulk.get(run.id) == done
 
 
+def test_a_process_that_is_to_end_stops_between_two_parts_and_another_one_goes_on_at_once(
+    own_project, store, bulk, monkeypatch
+):
+    monkeypatch.setattr(bulk_runner, "_MOST_AT_ONCE", 1)
+    for _ in range(3):
+        create_job(store)
+    runs = [bulk.begin(BulkRequest(action="tag", all=True, tags=[tag])) for tag in ("a", "b")]
+    runner, tell = BulkRunner(own_project.tracking), bulk_runner._Turn._tell
+
+    def and_it_is_to_end(turn, message):
+        runner.stop()
+        return tell(turn, message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk_runner._Turn, "_tell", and_it_is_to_end)
+        runner.step()
+    first, second = (bulk.get(each.id) for each in runs)
+    assert [(each.status, each.done) for each in (first, second)] == [("running", 1), ("pending", 0)]
+    BulkRunner(own_project.tracking).step()
+    assert [bulk.get(each.id).done for each in runs] == [3, 3]
+
+
+def test_what_can_be_done_to_a_bulk_run_by_another_one(own_project, bulk, bulk_run):
+    """It is not sent to Celery: what is about that is refused, and it goes on as it was."""
+    waits, ended = (bulk.begin(BulkRequest(action="cancel", ids=["nobody"])) for _ in range(2))
+    own_project.jobs.cancel(ended.id)
+    runs = {"reprioritise": waits.id, "retry": ended.id}
+    for action, its in runs.items():
+        options = OPTIONS.get(action, {})
+        assert bulk.preview(BulkRequest(action=action, ids=[its], **options)).count == 0
+        refusing = bulk.begin(BulkRequest(action=action, ids=[its], **options))
+        BulkRunner(own_project.tracking).step()
+        assert f"which nobody can {action}" in bulk.refused(refusing.id).refused[0].reason
+    assert (bulk.get(waits.id).status, bulk.get(ended.id).status) == (Status.COMPLETED, Status.CANCELLED)
+    for action in ("tag", "untag", "delete"):
+        assert counts(bulk_run(action, ids=[ended.id], **{"tags": ["old"]} if "tag" in action else {})) == {"done": 1}
+
+
+@pytest.mark.parametrize("action", ["cancel", "terminate"])
+def test_a_bulk_run_that_cancels_another_one_stops_it(own_project, store, bulk, action):
+    create_job(store)
+    stopped = bulk.begin(BulkRequest(action="cancel", all=True))
+    stopping = bulk.begin(BulkRequest(action=action, ids=[stopped.id]))
+    store.apply(Event.START, stopped.id, run=0)
+    store.hold_bulk(stopped.id, "a process that is busy", 60_000)
+    BulkRunner(own_project.tracking).step()
+    assert counts(bulk.get(stopping.id)) == {"done": 1}
+    assert bulk.get(stopped.id).status is Status.CANCELLED
+
+
 def test_a_cancelled_run_stops(own_project, store, bulk, monkeypatch, statuses):
     monkeypatch.setattr(bulk_runner, "_MOST_AT_ONCE", 1)
     jobs = [create_job(store) for _ in range(4)]
