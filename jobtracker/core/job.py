@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 
 from jobtracker.core.clock import now_ms
 
@@ -69,6 +70,24 @@ def unique_id(first_id: str, digest: str) -> str:
         digest: Of the key.
     """
     return f"{first_id}.{digest}"
+
+
+def unique_field(digest: str, while_: Iterable[str], at_ms: int, for_s: float | None) -> str:
+    """The field `unique` of a job's record, which the store reads (`store/lua/lib/unique.lua`).
+
+    Args:
+        digest: Of its unique key.
+        while_: The statuses in which it has the lock of that key.
+        at_ms: When it is made.
+        for_s: So many seconds later the lock ends at the latest; None: no limit.
+    """
+    ends_ms = at_ms + round(for_s * 1000) if for_s else 0
+    return f"{digest} {','.join(while_)} {ends_ms}"
+
+
+def digest_in(unique: str) -> str:
+    """The digest of the unique key in such a field."""
+    return unique.partition(" ")[0]
 
 
 def place_of(job_id: str) -> str:

@@ -14,14 +14,15 @@ from jobtracker.doctor.object_check import ObjectCheck
 from jobtracker.doctor.tree_check import TreeCheck
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.examination import Flaw
-from jobtracker.store.keys import PREFIXES, Partition
+from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Partition
 from jobtracker.store.libraries import Libraries
 from jobtracker.store.verification import Difference, TooManyToAddUpError, Verification
 
 PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
 
-_OF_ONE_JOB = {"job", "data", "log", "history", "executions", "subs", "outcomes", "bulk", "tombstone"}
+_CHECKED = OF_ONE_JOB - {"answer", "answering"} | {"failure"}
+"""Names of the keys that are checked one by one; answers to requests belong to no job."""
 _INDEXES = {"type", "entered", "failed_by"}
 _OF_GROUPS = {"failures", "failure_counts"}
 """Indexes of groups of failures."""
@@ -96,7 +97,7 @@ class Recount:
         for key in keys:
             head, colon, rest = key.partition(":")
             name = _NAMES.get(head + colon)
-            if name in _OF_ONE_JOB or name in {"failure", "unique"}:
+            if name in _CHECKED:
                 named.append((name, rest))
                 self.jobs += name == "job"
             elif name in _INDEXES:

@@ -19,9 +19,8 @@ from kombu.utils.json import dumps
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.declarations import UniqueCall, declaration_of
-from jobtracker.core.job import UNIQUE_DIGITS, unique_id
+from jobtracker.core.job import UNIQUE_DIGITS, unique_field, unique_id
 from jobtracker.runtime import Tracking
-from jobtracker.store.unique_keys import UniqueKeys
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class UniqueCalls:
     def __init__(self, tracking: Tracking) -> None:
         self._tracking = tracking
         self._app = tracking.app
-        self._keys = UniqueKeys(tracking.client, tracking.keys)
+        self._store = tracking.store
 
     def claim(self, name: str, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Claim | None:
         """Claim the key of a call; None: it has none, or nobody can tell now, so it is sent."""
@@ -71,13 +70,13 @@ class UniqueCalls:
 
     def _claimed(self, digest: str, unique: UniqueCall) -> Claim:
         task_id = unique_id(str(uuid.uuid4()), digest)
-        ends = now_ms() + round(unique.for_s * 1000) if unique.for_s else 0
-        holder = self._keys.reserve(digest, task_id)
-        return Claim(digest, f"{digest} {','.join(unique.while_)} {ends}", task_id, holder, unique.then)
+        field = unique_field(digest, unique.while_, now_ms(), unique.for_s)
+        holder = self._store.reserve_unique(digest, task_id)
+        return Claim(digest, field, task_id, holder, unique.then)
 
     def let_go(self, claim: Claim) -> None:
         """The call was not sent. If that fails, the claim ends by itself."""
-        let_go = partial(self._keys.let_go, claim.digest, claim.task_id)
+        let_go = partial(self._store.let_go_unique, claim.digest, claim.task_id)
         _unless_it_fails("a unique key was not let go", lambda: self._tracking.reporter.ask(let_go, None), None)
 
     def joined(self, claim: Claim) -> AsyncResult:

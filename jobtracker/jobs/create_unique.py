@@ -5,10 +5,10 @@ import json
 from dataclasses import dataclass, replace
 
 from jobtracker.core.clock import now_ms
-from jobtracker.core.job import UNIQUE_DIGITS
+from jobtracker.core.job import UNIQUE_DIGITS, unique_field
 from jobtracker.errors import UniqueKeyTakenError
 from jobtracker.jobs.create import Creation
-from jobtracker.jobs.guards import need_reach, release
+from jobtracker.jobs.guards import admit, need_reach, release
 from jobtracker.schemas.requests import SubJobCreate, Unique
 from jobtracker.store.following_ids import FollowingIds
 from jobtracker.store.reader import JobQueries, Loaded
@@ -47,10 +47,12 @@ class UniqueCreation:
             ForbiddenError: Who asks may not see the other job.
         """
         at_ms, digest = now_ms(), digest_of(job.job_type, unique.key)
-        [record] = self.creation.records_of(job, request_id, at_ms if start else None, ids, unique_digest=digest)
-        ends = at_ms + round(unique.for_s * 1000) if unique.for_s else 0
-        record = replace(record, fields={**record.fields, "unique": f"{digest} {','.join(unique.while_)} {ends}"})
+        checked = self.creation.checked(job, request_id, at_ms if start else None, ids=ids, unique_digest=digest)
+        admit(checked.records)
+        field = unique_field(digest, unique.while_, at_ms, unique.for_s)
         for left in reversed(range(3)):
+            [record] = self.creation.finished(checked)  # its objects are discarded where another job has its key
+            record = replace(record, fields={**record.fields, "unique": field})
             try:
                 return self.creation.create_recorded(record, at_ms, start=start, is_new=ids is None), False
             except UniqueKeyTakenError as error:

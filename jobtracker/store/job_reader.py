@@ -9,6 +9,7 @@ import msgpack
 from jobtracker.connection.client import RedisClient, server_ms
 from jobtracker.core.access import shows_masked
 from jobtracker.core.clock import from_ms
+from jobtracker.core.job import digest_in
 from jobtracker.core.lifecycle import Status
 from jobtracker.core.masking import ArgumentRule
 from jobtracker.errors import JobNotFoundError
@@ -147,7 +148,7 @@ class JobReader:
         """The other job that has the unique key of a job; None: there is none, or the job has no such key."""
         if not record.unique:
             return None
-        holder: str | None = self.client.get(self.keys("unique", record.unique.partition(" ")[0]))
+        holder: str | None = self.client.get(self.keys("unique", digest_in(record.unique)))
         return holder if holder != record.id else None
 
     def state(self, job_id: str) -> tuple[int, Status] | None:

@@ -37,6 +37,7 @@ _COMMANDS = (
     "batch",
     "hold_bulk",
     "tag",
+    "let_go_unique",
 )
 
 

@@ -104,7 +104,7 @@ def job_data(job: Mapping[str, Any], url: str | None) -> dict[str, Any]:
         "status": job["status"],
         "was": job.get("was"),
         "queue": job.get("actual_queue") or job.get("queue"),
-        "tags": _tags(job) or None,
+        "tags": tags_of(job) or None,
         "priority": job.get("priority"),
         "run": job.get("run"),
         "attempt": job.get("attempt"),
@@ -120,15 +120,13 @@ def job_data(job: Mapping[str, Any], url: str | None) -> dict[str, Any]:
     }
 
 
-def _tags(job: Mapping[str, Any]) -> list[str]:
+def tags_of(job: Mapping[str, Any]) -> list[str]:
+    """The tags of a job that has settled."""
     try:
         found = json.loads(job.get("tags") or "[]")
     except ValueError:
         return []
     return [str(each) for each in found] if isinstance(found, list) else []
-
-
-tags_of = _tags
 
 
 def events_of(job: Mapping[str, Any]) -> list[WebhookEvent]:

@@ -22,7 +22,7 @@ from jobtracker.objects.object_store import ObjectStoreError
 from jobtracker.objects.opening import open_object_store
 from jobtracker.schemas.examination import Flaw
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.schemas.requests import JobUpdate, SubJobCreate
+from jobtracker.schemas.requests import JobUpdate, SubJobCreate, Unique
 
 LARGE = "x" * 70_000
 
@@ -87,6 +87,26 @@ def test_a_large_payload_is_an_object_and_the_record_says_where(own):
     assert value_of(own, job_id, "payload") == {"value": LARGE}
     assert "payload" not in own.client.hgetall(own.keys("data", job_id))
     assert recount(own.client, own.keys) == []
+
+
+def test_a_unique_job_that_is_made_at_the_second_try_has_its_payload(own, monkeypatch):
+    """The job that had its key is gone before it can be looked at."""
+    wanted = SubJobCreate(name="x", job_type="ok", payload={"value": LARGE})
+    (first, _), _ = own.jobs.create_unique(wanted, Unique(key="k"), start=False)
+    load = own.tracking.queries.load
+
+    def and_it_is_gone(ids, **options):
+        own.jobs.delete(first.id)
+        remove_discarded(own)
+        return load(ids, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(own.tracking.queries, "load", and_it_is_gone)
+        (second, _), is_other = own.jobs.create_unique(wanted, Unique(key="k"), start=False)
+    assert (is_other, second.id == first.id) == (False, False)
+    remove_discarded(own)
+    assert value_of(own, second.id, "payload") == {"value": LARGE}
+    assert len(objects_of(own)) == 1
 
 
 def test_a_small_value_stays_in_redis_and_is_read_by_the_same_way(own):

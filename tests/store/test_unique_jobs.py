@@ -144,6 +144,18 @@ def test_a_lock_that_nobody_is_to_have_is_found_and_removed(create, store, clien
     assert verification.jobs(locks, repair=False).differences == []
 
 
+def test_a_lock_that_was_reserved_is_let_go_unless_its_job_is_there(create, store, client, keys, digest):
+    one, other = (unique_id(str(uuid.uuid4()), digest) for _ in range(2))
+    assert [store.reserve_unique(digest, each) for each in (one, other)] == [None, one]
+    store.let_go_unique(digest, other)
+    assert holder(client, keys, digest) == one
+    store.let_go_unique(digest, one)
+    assert holder(client, keys, digest) is None
+    recorded = create()
+    store.let_go_unique(digest, recorded)
+    assert holder(client, keys, digest) == recorded
+
+
 def test_it_lies_where_its_lock_does(keys, digest):
     for _ in range(20):
         assert keys.of(unique_id(str(uuid.uuid4()), digest)) is keys.of(digest)
