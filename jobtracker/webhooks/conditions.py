@@ -6,7 +6,8 @@ the same delivery.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 NO_CONSUMER_MS = 30_000
 """A queue may be without a consumer for so long: workers are restarted."""
+_OF_QUEUES = frozenset({WebhookEvent.QUEUE_NO_CONSUMER, WebhookEvent.QUEUE_OLDER_THAN})
 _MOST_LOST = 100
 _SEEN, _NEW, _TOLD = "seen", "new", "told"
 _KEPT_MS = 2 * 3_600_000
@@ -59,24 +61,41 @@ class Conditions:
         self._page_url = page_url
 
     def look(self, endpoints: Sequence[StoredWebhook]) -> None:
-        """Look once."""
+        """Look once: at the workers, of which the store knows, then at the queues, for which the broker is asked."""
         wanted = [each for each in endpoints if each.enabled]
-        of_queues = {WebhookEvent.QUEUE_NO_CONSUMER, WebhookEvent.QUEUE_OLDER_THAN}
+        self._meet_all(wanted, {WebhookEvent.WORKER_LOST}, lambda endpoint, _: self._lost_workers(endpoint))
         report: QueueReport | None = None
-        if any(of_queues.intersection(each.events) for each in wanted):
+        if any(_OF_QUEUES.intersection(each.events) for each in wanted):
             try:
                 report = self._desk.report()
             except BrokerUnavailableError as error:  # what held goes on to hold
                 logger.debug("The queues could not be looked at: %s", error)
                 return
+        self._meet_all(wanted, _OF_QUEUES, lambda endpoint, now: self._of_queues(endpoint, report, now))
+
+    def _meet_all(
+        self,
+        wanted: Sequence[StoredWebhook],
+        events: AbstractSet[WebhookEvent],
+        found_for: Callable[[StoredWebhook, int], Iterable[Condition]],
+    ) -> None:
+        """Tell of the conditions that hold, of some events, and forget the others of these events.
+
+        Args:
+            wanted: The endpoints that want to know.
+            events: The events.
+            found_for: Finds what holds of them for an endpoint at a time (ms).
+        """
         known, now, hold = self._store.conditions(), self._store.server_ms(), set()
         for endpoint in wanted:
-            for each in (*self._of_queues(endpoint, report, now), *self._lost_workers(endpoint)):
+            for each in found_for(endpoint, now):
                 name = f"{endpoint.id}:{each.event}:{each.subject}"
                 hold.add(name)
                 self._meet(endpoint, each, name, known.get(name), now)
         self._store.forget_conditions(
-            name for name, state in known.items() if name not in hold and _is_over(name, state, now)
+            name
+            for name, state in known.items()
+            if name not in hold and name.split(":", 2)[1] in events and _is_over(name, state, now)
         )
 
     def _meet(self, endpoint: StoredWebhook, each: Condition, name: str, noted: str | None, now: int) -> None:

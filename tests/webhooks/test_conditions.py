@@ -1,14 +1,18 @@
 """Queues without a consumer, old messages and lost workers: told once, and again when they come back."""
 
 import json
-from datetime import UTC, datetime, timedelta
 
 import pytest
+from redis import Redis
 from support.sample_jobs import a_worker
+from support.servers import Relay
+from support.workers_under_test import new_project
 
-from jobtracker.errors import BrokerUnavailableError
+from jobtracker.broker.headers import SENT_HEADER
+from jobtracker.core.clock import now_ms
+from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.diagnosis.queue_desk import QueueDesk
 from jobtracker.schemas.webhooks import WebhookEvent, WebhookWanted
-from jobtracker.schemas.workers import QueueFigures, QueueReport
 from jobtracker.store.leases import Leases
 from jobtracker.store.webhooks import WebhookStore
 from jobtracker.webhooks import conditions as module
@@ -16,36 +20,41 @@ from jobtracker.webhooks.conditions import Conditions
 from jobtracker.webhooks.desk import WebhookDesk
 
 
-class Desk:
-    """Knows queues, as a test says (the real one is tried in tests/diagnosis)."""
+class Place:
+    """A project whose queues nobody consumes, and what looks at it."""
 
-    def __init__(self):
-        self.queues, self.is_away = [], False
+    def __init__(self, project):
+        tracking = project.tracking
+        project.announce()
+        self.project, self.store = project, WebhookStore(tracking.client, tracking.keys)
+        self.desk = WebhookDesk(self.store, (), has_mail=False)
+        self.leases = Leases(tracking.client, tracking.keys, 0.05)
+        queues = QueueDesk(Inspector(tracking, cache_s=0))
+        self.conditions = Conditions(self.store, queues, self.leases, lambda _: None)
 
-    def report(self):
-        if self.is_away:
-            raise BrokerUnavailableError("it is away")
-        return QueueReport.model_construct(queues=self.queues)
+    def send(self, queue, waits_s=0):
+        """Send a message, so long ago; returns its job."""
+        job_id = self.project.launch("ok", queue=queue)
+        with Redis.from_url(self.project.settings.broker_url) as broker:
+            [name] = list(broker.scan_iter(f"{self.project.name}:{queue}*", count=1000))
+            message = json.loads(broker.lindex(name, 0))
+            message["headers"][SENT_HEADER] = now_ms() - waits_s * 1000
+            broker.lset(name, 0, json.dumps(message))
+        return job_id
 
+    def consume(self, queue):
+        """Let a worker consume a queue."""
+        self.project.leases.renew(a_worker(f"consumer-of-{queue}", queues=[queue]))
 
-def queue(name, messages=1, consumers=(), waits_s=0):
-    oldest = datetime.now(UTC) - timedelta(seconds=waits_s)
-    return QueueFigures.model_construct(
-        queue=name, messages=messages, consumers=list(consumers), consumer_count=None, oldest_at=oldest,
-        oldest_job_id="j1",
-    )  # fmt: skip
+    def leave(self, queue):
+        """Let it stop."""
+        self.project.leases.release(f"consumer-of-{queue}")
 
 
 @pytest.fixture
-def place(client, keys, monkeypatch):
+def place(own_project, monkeypatch):
     monkeypatch.setattr(module, "NO_CONSUMER_MS", 0)
-    store = WebhookStore(client, keys)
-    found = type("Place", (), {})()
-    found.store, found.queues, found.desk = store, Desk(), WebhookDesk(store, (), has_mail=False)
-    found.leases = Leases(client, keys, 0.05)
-    found.conditions = Conditions(store, found.queues, found.leases, lambda _: None)
-    found.client, found.keys = client, keys
-    return found
+    return Place(own_project)
 
 
 def endpoint(place, *events, **more):
@@ -64,25 +73,22 @@ def look(place, times=2):
 
 def test_a_queue_that_nobody_consumes_is_told_once_and_again_when_that_comes_back(place):
     made = endpoint(place, WebhookEvent.QUEUE_NO_CONSUMER, queues=["a", "b"])
-    place.queues.queues = [queue("a"), queue("b", consumers=["w"]), queue("c"), queue("b", messages=0)]
-    look(place, 4)
+    for queue in ("a", "b", "c"):
+        place.send(queue)
+    place.consume("b")
+    look(place, 3)
     assert told(place, made) == [("queue.no_consumer", "a")]
-    place.queues.is_away = True
+    place.consume("a")
     look(place)
-    place.queues.is_away = False
+    place.leave("a")
     look(place)
-    assert len(told(place, made)) == 1
-    place.queues.queues = [queue("a", consumers=["w"])]
-    look(place)
-    place.queues.queues = [queue("a")]
-    look(place)
-    assert len(told(place, made)) == 2
+    assert told(place, made) == [("queue.no_consumer", "a")] * 2
 
 
 def test_it_is_not_told_before_it_has_held_for_some_time(place, monkeypatch):
     monkeypatch.setattr(module, "NO_CONSUMER_MS", 60_000)
     made = endpoint(place, WebhookEvent.QUEUE_NO_CONSUMER)
-    place.queues.queues = [queue("a")]
+    place.send("a")
     look(place, 3)
     assert told(place, made) == []
 
@@ -90,11 +96,34 @@ def test_it_is_not_told_before_it_has_held_for_some_time(place, monkeypatch):
 def test_old_messages_are_told_by_the_limit_of_each_endpoint(place):
     soon = endpoint(place, WebhookEvent.QUEUE_OLDER_THAN, older_than_s=10)
     late = endpoint(place, WebhookEvent.QUEUE_OLDER_THAN, older_than_s=1000)
-    place.queues.queues = [queue("a", waits_s=100), queue("b", waits_s=5)]
+    old = place.send("a", waits_s=100)
+    place.send("b", waits_s=5)
     look(place, 3)
     assert (told(place, soon), told(place, late)) == ([("queue.older_than", "a")], [])
     [delivery] = place.desk.deliveries(soon.id, size=1, cursor=None).deliveries
-    assert json.loads(delivery.body)["data"]["oldest_job_id"] == "j1"
+    assert json.loads(delivery.body)["data"]["oldest_job_id"] == old
+
+
+def test_while_the_broker_is_away_a_queue_stays_as_it_was_and_lost_workers_are_told(
+    redis_server, worker_log_dir, monkeypatch
+):
+    monkeypatch.setattr(module, "NO_CONSUMER_MS", 0)
+    relay = Relay(redis_server.port)
+    url = f"redis://127.0.0.1:{relay.port}/1"
+    with new_project(redis_server, worker_log_dir, celery_broker_url=url) as project:
+        place = Place(project)
+        made = endpoint(place, WebhookEvent.QUEUE_NO_CONSUMER, WebhookEvent.WORKER_LOST)
+        with relay:
+            place.send("a")
+            look(place)
+            assert told(place, made) == [("queue.no_consumer", "a")]
+        relay.loses = b"\r\n"  # whatever is asked over a connection that is there; there is no other one
+        place.leases.renew(a_worker("lost"))
+        while not place.leases.lost(5):
+            pass
+        look(place)
+        assert told(place, made) == [("queue.no_consumer", "a"), ("worker.lost", "lost")]
+        assert any(name.endswith(":a") for name in place.store.conditions())
 
 
 def test_a_lost_worker_is_told_once_and_one_that_stops_is_not(place):
@@ -114,7 +143,7 @@ def test_a_lost_worker_is_told_once_and_one_that_stops_is_not(place):
 @pytest.mark.parametrize("method", ["enqueue", "note_condition"])
 def test_a_condition_is_told_though_the_process_dies_and_under_one_id(place, monkeypatch, method):
     made = endpoint(place, WebhookEvent.QUEUE_NO_CONSUMER)
-    place.queues.queues = [queue("a")]
+    place.send("a")
     real, calls = getattr(WebhookStore, method), []
 
     def dies(store, *args):
