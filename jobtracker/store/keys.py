@@ -209,10 +209,13 @@ PREFIXES: dict[str, str] = {
     #                        endpoints.
     "webhooks": "webhooks",
     # webhooks       hash    Endpoints of webhooks: id -> JSON, with their secrets. Writer: Webhooks.
+    "webhooks_disabled": "webhooks_disabled",
+    # webhooks_disabled hash  Endpoints that jobtracker has disabled: id -> JSON, why and when. While they are.
+    #                        Writer: settle_delivery.
     "webhook_deliveries": "webhook_deliveries:",
     # webhook_deliveries:<e> hash  What is to be sent to an endpoint, and was lately: id -> JSON
     #                        (`lua/lib/deliveries.lua`). Writer: enqueue_delivery, settle_delivery, redeliver. With
-    #                        the endpoint; so are the five that follow.
+    #                        the endpoint; so are the six that follow.
     "webhook_pending": "webhook_pending:",
     # webhook_pending:<e> zset  Ids of those that are still to be sent, at most 5,000.
     "webhook_log": "webhook_log:",
@@ -221,6 +224,8 @@ PREFIXES: dict[str, str] = {
     # webhook_lanes:<e> hash  What keeps them in order: job, or other subject -> pending ids.
     "webhook_due": "webhook_due:",
     # webhook_due:<e> zset   These subjects, by when (ms) their first delivery is sent next.
+    "webhook_claims": "webhook_claims:",
+    # webhook_claims:<e> hash  Those that a process sends now, and until when (ms) it has time for that.
     "webhook_state": "webhook_state:",
     # webhook_state:<e> hash  Since when it fails, when it took the last delivery, how many were dropped.
     "webhook_conditions": "webhook_conditions",
@@ -299,11 +304,13 @@ OF_THE_STORE = frozenset(
         "audit_ends",
         "audit_cut",
         "webhooks",
+        "webhooks_disabled",
         "webhook_deliveries",
         "webhook_pending",
         "webhook_log",
         "webhook_lanes",
         "webhook_due",
+        "webhook_claims",
         "webhook_state",
         "webhook_conditions",
         "webhook_lock",

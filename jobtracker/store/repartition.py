@@ -21,7 +21,7 @@ from jobtracker.store.histograms import merged
 from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import partitions_of
-from jobtracker.store.webhooks import OF_ENDPOINTS
+from jobtracker.store.webhook_endpoints import OF_ENDPOINTS
 
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
@@ -51,6 +51,7 @@ _OF_THE_STORE = (
     "audit_ends",
     "audit_cut",
     "webhooks",
+    "webhooks_disabled",
     "webhook_conditions",
 )
 

@@ -1,4 +1,4 @@
-"""Endpoints of webhooks, and the outbox of deliveries to them. All of it is in the first partition.
+"""The outbox of deliveries to the endpoints of webhooks. All of it is in the first partition.
 
 Jobs that settle are announced by the commands that settle them, each in its own partition, while an endpoint wants to
 know (`lua/lib/announcements.lua`). What is to be sent is noted before an announcement is removed, under an id that
@@ -11,34 +11,14 @@ from typing import NamedTuple
 
 from redis.client import NEVER_DECODE
 
-from jobtracker.connection.client import RedisClient, server_ms
 from jobtracker.core.clock import from_ms, now_ms
-from jobtracker.schemas.webhooks import Delivery, DeliveryState, StoredWebhook, WebhookEvent
+from jobtracker.schemas.webhooks import Delivery, DeliveryState
 from jobtracker.store.cursors import Cursor
 from jobtracker.store.decode import read
 from jobtracker.store.failure_groups import unpack
-from jobtracker.store.functions import Library
-from jobtracker.store.keys import Keys, Partition
+from jobtracker.store.keys import Partition
 from jobtracker.store.pipeline import Call
-
-OF_ENDPOINTS = (
-    "webhook_deliveries",
-    "webhook_pending",
-    "webhook_log",
-    "webhook_lanes",
-    "webhook_due",
-    "webhook_state",
-)
-"""Names of the keys that each endpoint has."""
-
-_OF_JOBS = {
-    WebhookEvent.JOB_SETTLED,
-    WebhookEvent.JOB_FAILED,
-    WebhookEvent.JOB_LOST,
-    WebhookEvent.GROUP_NEW,
-    WebhookEvent.GROUP_REGRESSED,
-}
-
+from jobtracker.store.webhook_endpoints import EndpointStore
 
 _NEVER = float("inf")
 
@@ -59,6 +39,15 @@ class NewDelivery(NamedTuple):
     delivery: Delivery
 
 
+class Verdict(NamedTuple):
+    """What follows from an attempt to send a delivery."""
+
+    is_noted: bool
+    """False: another process has claimed it since, or it is gone."""
+    is_disabled: bool
+    """The endpoint was disabled by this."""
+
+
 class Claimed(NamedTuple):
     """A delivery that this process is about to send."""
 
@@ -68,102 +57,14 @@ class Claimed(NamedTuple):
     until_ms: int
 
 
-class EndpointState(NamedTuple):
-    """How an endpoint does."""
-
-    failing_since_ms: int | None
-    delivered_at_ms: int | None
-    pending: int
-    dropped: int
-
-
 class DeliveryCursor(Cursor):
     """Where a list of deliveries goes on: at which place."""
 
     place: int
 
 
-class WebhookStore:
-    """The endpoints and the outbox of one store.
-
-    Args:
-        client: A Redis client that decodes responses.
-        keys: The names of its keys.
-    """
-
-    def __init__(self, client: RedisClient, keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
-        self._first = keys.parts[0]
-        self._functions = Library(["enqueue_delivery", "claim_deliveries", "settle_delivery", "redeliver", "batch"])
-
-    def server_ms(self) -> int:
-        """The time by the clock of the server."""
-        return server_ms(self._client, self._first("webhooks"))
-
-    # -- endpoints --------------------------------------------------------------------------------------------------
-
-    def all(self) -> list[StoredWebhook]:
-        """All endpoints, the oldest first."""
-        found = self._client.hvals(self._first("webhooks"))
-        return sorted(filter(None, (read(StoredWebhook, text) for text in found)), key=lambda each: each.created_at)
-
-    def get(self, endpoint_id: str) -> StoredWebhook | None:
-        """An endpoint; None: there is none with that id."""
-        text = self._client.hget(self._first("webhooks"), endpoint_id)
-        return read(StoredWebhook, text) if text else None
-
-    def save(self, endpoint: StoredWebhook) -> None:
-        """Add or replace an endpoint."""
-        self._client.hset(self._first("webhooks"), endpoint.id, endpoint.model_dump_json())
-        self.announce_if_wanted()
-
-    def remove(self, endpoint_id: str) -> bool:
-        """Remove an endpoint with all that was to be sent to it; returns whether it was there."""
-        pipe = self._client.pipeline(transaction=True)
-        pipe.hdel(self._first("webhooks"), endpoint_id)
-        pipe.unlink(*(self._first(name, endpoint_id) for name in OF_ENDPOINTS))
-        was_there = bool(pipe.execute()[0])
-        conditions = [each for each in self.conditions() if each.startswith(f"{endpoint_id}:")]
-        if conditions:
-            self._client.hdel(self._first("webhook_conditions"), *conditions)
-        self.announce_if_wanted()
-        return was_there
-
-    def announce_if_wanted(self) -> None:
-        """Let the commands that settle jobs announce them if an endpoint wants to know; else, let them stop."""
-        endpoints = self.all()
-        is_wanted = any(each.enabled and _OF_JOBS.intersection(each.events) for each in endpoints)
-        pipe = self._client.pipeline(transaction=False)
-        for part in self._keys.parts:
-            if is_wanted:
-                pipe.set(part("announcing"), "1")
-            elif endpoints:
-                pipe.unlink(part("announcing"))
-            else:
-                pipe.unlink(part("announcing"), part("announcements"), part("unannounced"))
-        pipe.execute()
-
-    def states(self, endpoint_ids: Sequence[str]) -> dict[str, EndpointState]:
-        """How endpoints do."""
-        pipe = self._client.pipeline(transaction=False)
-        for each in endpoint_ids:
-            pipe.hgetall(self._first("webhook_state", each))
-            pipe.zcard(self._first("webhook_pending", each))
-        answers = pipe.execute() if endpoint_ids else []
-        return {
-            each: EndpointState(
-                int(state["failing_since"]) if "failing_since" in state else None,
-                int(state["delivered_at"]) if "delivered_at" in state else None,
-                pending,
-                int(state.get("dropped", 0)),
-            )
-            for each, state, pending in zip(endpoint_ids, answers[::2], answers[1::2], strict=True)
-        }
-
-    def forget_failure(self, endpoint_id: str) -> None:
-        """An endpoint is to be tried anew: that it has failed for long does not count any more."""
-        self._client.hdel(self._first("webhook_state", endpoint_id), "failing_since")
+class WebhookStore(EndpointStore):
+    """The endpoints and the outbox of one store."""
 
     # -- announcements ----------------------------------------------------------------------------------------------
 
@@ -243,24 +144,24 @@ class WebhookStore:
                 found.append(Claimed(endpoint_id, lane, delivery, now + claim_ms))
         return found
 
-    def settle(self, claimed: Claimed, retry_at_ms: int | None) -> tuple[bool, int | None]:
+    def settle(self, claimed: Claimed, retry_at_ms: int | None, *, reason: str = "", after_ms: int = 0) -> Verdict:
         """Note what became of an attempt, as the delivery says.
 
         Args:
             claimed: The delivery.
             retry_at_ms: When it is sent again; None: never.
-
-        Returns:
-            Whether it was noted: not where another process has claimed it since. And since when (ms) the endpoint
-            fails.
+            reason: Why the endpoint is disabled, if it has taken nothing for so long; "": it is disabled, so nothing
+                was tried.
+            after_ms: For how long it must have taken nothing; -1: it is disabled whatever it did before.
         """
         delivery = claimed.delivery
         verdict: str | int = delivery.state if retry_at_ms is None else retry_at_ms
         args: list[str | int | float] = [self._first.prefix, claimed.endpoint, claimed.lane, delivery.id]
-        args += [claimed.until_ms, delivery.model_dump_json(), self.server_ms(), verdict]
+        args += [claimed.until_ms, delivery.model_dump_json(), self.server_ms(), verdict, reason, after_ms]
         answer = self._functions.call(self._client, "settle_delivery", self._first("webhooks"), args)
-        is_noted = answer[0] == "applied"
-        return is_noted, int(answer[1]) if is_noted and answer[1] else None
+        if answer == "disabled":
+            self.announce_if_wanted()
+        return Verdict(answer != "stale", answer == "disabled")
 
     def delivery(self, endpoint_id: str, delivery_id: str) -> Delivery | None:
         """A delivery; None: there is none with that id, or not any more."""
@@ -283,20 +184,27 @@ class WebhookStore:
         return found, place + size if len(ids) == size else None
 
     def redeliver(self, endpoint_id: str, delivery_id: str) -> Delivery | None:
-        """Have a delivery sent once more, under its own id; None: it is gone."""
-        text = self._client.hget(self._first("webhook_deliveries", endpoint_id), delivery_id)
-        delivery = read(Delivery, text) if text else None
-        if delivery is None:
-            return None
-        anew = delivery.model_copy(
-            update={
-                "state": DeliveryState.PENDING,
-                "settled_at": None,
-                "redelivered": delivery.redelivered + 1,
-                "since": from_ms(now_ms()),
-            }
-        )
-        args: list[str | int | float] = [self._first.prefix, endpoint_id, delivery_id, delivery.subject]
-        args += [text, anew.model_dump_json(), self.server_ms()]
-        outcome = self._functions.call(self._client, "redeliver", self._first("webhooks"), args)
-        return anew if outcome == "applied" else None
+        """Have a delivery sent once more, under its own id; None: it is gone.
+
+        The pauses between its attempts begin anew. One that is being sent now stays as it is.
+        """
+        while True:
+            text = self._client.hget(self._first("webhook_deliveries", endpoint_id), delivery_id)
+            delivery = read(Delivery, text) if text else None
+            if delivery is None:
+                return None
+            now = from_ms(now_ms())
+            anew = delivery.model_copy(
+                update={
+                    "state": DeliveryState.PENDING,
+                    "settled_at": None,
+                    "redelivered": delivery.redelivered + 1,
+                    "next_attempt_at": now,
+                    "since": now,
+                }
+            )
+            args: list[str | int | float] = [self._first.prefix, endpoint_id, delivery_id, delivery.subject]
+            args += [text or "", anew.model_dump_json(), self.server_ms()]
+            outcome = self._functions.call(self._client, "redeliver", self._first("webhooks"), args)
+            if outcome != "changed":
+                return {"applied": anew, "under_way": delivery}.get(outcome)

@@ -1,6 +1,7 @@
 """What people do with endpoints: create, change, rotate, remove, test them, and look at what was sent."""
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from jobtracker.core.clock import from_ms
@@ -46,8 +47,6 @@ class WebhookDesk:
             InvalidWebhookError: It can't be like this, or there are as many as there may be.
         """
         self._check(wanted)
-        if len(self._store.all()) >= MOST_ENDPOINTS:
-            raise InvalidWebhookError(f"There are {MOST_ENDPOINTS} webhooks, which is the most. Delete one first.")
         secret = new_secret()
         endpoint = StoredWebhook(
             **wanted.model_dump(),
@@ -55,7 +54,8 @@ class WebhookDesk:
             created_at=datetime.now(UTC),
             secrets=[WebhookSecret(secret=secret)],
         )
-        self._store.save(endpoint)
+        if not self._store.add(endpoint, MOST_ENDPOINTS):
+            raise InvalidWebhookError(f"There are {MOST_ENDPOINTS} webhooks, which is the most. Delete one first.")
         return WebhookCreated(**self._shown([endpoint])[0].model_dump(), secret=secret)
 
     def all(self) -> WebhookList:
@@ -78,13 +78,8 @@ class WebhookDesk:
             InvalidWebhookError: It can't be like this.
         """
         self._check(wanted)
-        before = self._stored(endpoint_id)
         changes = wanted.model_dump()
-        if wanted.enabled:
-            changes |= {"disabled_reason": None, "disabled_at": None}
-            if not before.enabled:
-                self._store.forget_failure(endpoint_id)
-        self._store.save(before.model_copy(update=changes))
+        self._change(endpoint_id, lambda before: before.model_copy(update=changes), anew=wanted.enabled)
         return self.get(endpoint_id)
 
     def remove(self, endpoint_id: str) -> None:
@@ -102,12 +97,14 @@ class WebhookDesk:
         Raises:
             WebhookNotFoundError: There is none with that id.
         """
-        endpoint, now, secret = self._stored(endpoint_id), datetime.now(UTC), new_secret()
-        [last, *_] = endpoint.secrets
-        old = [last.model_copy(update={"expires_at": now + timedelta(seconds=keep_old_s)})] if keep_old_s else []
-        endpoint = endpoint.model_copy(update={"secrets": [WebhookSecret(secret=secret), *old]})
-        self._store.save(endpoint)
-        return WebhookCreated(**self._shown([endpoint])[0].model_dump(), secret=secret)
+        secret, expires_at = new_secret(), datetime.now(UTC) + timedelta(seconds=keep_old_s)
+
+        def rotated(before: StoredWebhook) -> StoredWebhook:
+            old = [before.secrets[0].model_copy(update={"expires_at": expires_at})] if keep_old_s else []
+            return before.model_copy(update={"secrets": [WebhookSecret(secret=secret), *old]})
+
+        self._change(endpoint_id, rotated)
+        return WebhookCreated(**self.get(endpoint_id).model_dump(), secret=secret)
 
     def test(self, endpoint_id: str) -> Delivery:
         """Send a test message.
@@ -151,6 +148,12 @@ class WebhookDesk:
         if found is None:
             raise WebhookNotFoundError(f"delivery {delivery_id} of webhook {endpoint_id}")
         return found
+
+    def _change(
+        self, endpoint_id: str, change: Callable[[StoredWebhook], StoredWebhook], *, anew: bool = False
+    ) -> None:
+        if self._store.change(endpoint_id, change, anew=anew) is None:
+            raise WebhookNotFoundError(f"webhook {endpoint_id}")
 
     def _stored(self, endpoint_id: str) -> StoredWebhook:
         found = self._store.get(endpoint_id)

@@ -196,8 +196,10 @@ class Sender:
         if attempt.error is None:
             delivery.state, delivery.settled_at = DeliveryState.DELIVERED, from_ms(now)
         else:
-            wait_s = _wait_s(self._limits.backoff_s, delivery.attempt_count, retry_after_s)
-            began_ms = int((delivery.since or delivery.created_at).timestamp() * 1000)
+            since = delivery.since or delivery.created_at
+            tried = sum(each.at >= since for each in delivery.attempts)
+            wait_s = _wait_s(self._limits.backoff_s, max(tried, 1), retry_after_s)
+            began_ms = int(since.timestamp() * 1000)
             if attempt.status == 410 or not endpoint.enabled or now + wait_s * 1000 > began_ms + _GIVEN_UP_MS:
                 delivery.state, delivery.settled_at = DeliveryState.GIVEN_UP, from_ms(now)
                 logger.warning(
@@ -207,26 +209,18 @@ class Sender:
             else:
                 retry_at_ms = self._store.server_ms() + int(wait_s * 1000)
                 delivery.next_attempt_at = from_ms(now + int(wait_s * 1000))
-        is_noted, failing_since_ms = self._store.settle(claimed, retry_at_ms)
-        if not is_noted or not endpoint.enabled:
-            return
-        if attempt.status == 410:
-            self._disable(endpoint, "It answered 410: it is gone for good.")
-        elif failing_since_ms and self._store.server_ms() - failing_since_ms > self._limits.disable_after_ms:
-            days = self._limits.disable_after_ms / 86_400_000
-            self._disable(
-                endpoint, f"It has taken nothing for {days:g} days (WEBHOOK_DISABLE_AFTER_DAYS): {attempt.error}"
-            )
+        reason, after_ms = self._why_to_disable(attempt) if endpoint.enabled else ("", 0)
+        verdict = self._store.settle(claimed, retry_at_ms, reason=reason[:500], after_ms=after_ms)
+        if verdict.is_disabled:
+            logger.error("webhook_disabled", extra={"webhook": endpoint.id, "reason": reason})
 
-    def _disable(self, endpoint: StoredWebhook, reason: str) -> None:
-        found = self._store.get(endpoint.id)
-        if found is None or not found.enabled:
-            return
-        found = found.model_copy(
-            update={"enabled": False, "disabled_reason": reason[:500], "disabled_at": from_ms(now_ms())}
-        )
-        self._store.save(found)
-        logger.error("webhook_disabled", extra={"webhook": endpoint.id, "reason": reason})
+    def _why_to_disable(self, attempt: DeliveryAttempt) -> tuple[str, int]:
+        """Why an endpoint is disabled after an attempt that failed, where it has failed for so long (ms)."""
+        if attempt.status == 410:
+            return "It answered 410: it is gone for good.", -1
+        days = self._limits.disable_after_ms / 86_400_000
+        reason = f"It has taken nothing for {days:g} days (WEBHOOK_DISABLE_AFTER_DAYS): {attempt.error}"
+        return reason, self._limits.disable_after_ms
 
 
 async def _beginning(response: httpx.Response) -> str:

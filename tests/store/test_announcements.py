@@ -36,10 +36,12 @@ def announced(webhooks, keys):
 def test_nothing_is_announced_while_nobody_wants_to_know(store, webhooks, client, keys):
     for each in (None, endpoint(enabled=False), endpoint(events=[WebhookEvent.WORKER_LOST])):
         if each:
-            webhooks.save(each)
+            webhooks.remove(each.id)
+            webhooks.add(each, 20)
         store.apply(Event.COMPLETE, create_job(store, run=1), run=1)
         assert announced(webhooks, keys) == []
-    webhooks.save(endpoint())
+    webhooks.remove("wh_1")
+    webhooks.add(endpoint(), 20)
     store.apply(Event.COMPLETE, create_job(store, run=1), run=1)
     assert len(announced(webhooks, keys)) == 1
     webhooks.remove("wh_1")
@@ -49,7 +51,7 @@ def test_nothing_is_announced_while_nobody_wants_to_know(store, webhooks, client
 
 
 def test_each_job_that_settles_is_announced_once(store, webhooks, keys):
-    webhooks.save(endpoint())
+    webhooks.add(endpoint(), 20)
     done = create_job(store, run=1, type="invoice", tags=json.dumps(["a"]), queue="q")
     store.apply(Event.START, done, run=1, attempt=0)
     assert announced(webhooks, keys) == []
@@ -65,7 +67,7 @@ def test_each_job_that_settles_is_announced_once(store, webhooks, keys):
 
 
 def test_a_lost_job_and_the_correction_of_that_are_announced(store, webhooks, keys):
-    webhooks.save(endpoint())
+    webhooks.add(endpoint(), 20)
     lost = create_job(store, run=1)
     store.apply(Event.START, lost, run=1, attempt=0)
     store.apply(Event.LOSE, lost, run=1)
@@ -77,7 +79,7 @@ def test_a_lost_job_and_the_correction_of_that_are_announced(store, webhooks, ke
 
 
 def test_the_first_failure_of_a_group_and_the_one_after_it_was_resolved_say_so(store, webhooks, keys):
-    webhooks.save(endpoint())
+    webhooks.add(endpoint(), 20)
     found = fingerprint("OddError", "broke")
 
     def fail():
@@ -95,7 +97,7 @@ def test_the_first_failure_of_a_group_and_the_one_after_it_was_resolved_say_so(s
 
 
 def test_a_parent_that_ends_by_its_sub_jobs_is_announced(store, webhooks, keys):
-    webhooks.save(endpoint())
+    webhooks.add(endpoint(), 20)
     parent, [sub] = create_parent(store, 1)
     store.apply(Event.CANCEL, sub)
     store.apply(Event.CANCEL, parent)
@@ -103,7 +105,7 @@ def test_a_parent_that_ends_by_its_sub_jobs_is_announced(store, webhooks, keys):
 
 
 def test_announcements_are_bounded_and_what_is_left_out_is_counted(store, webhooks, client, keys):
-    webhooks.save(endpoint())
+    webhooks.add(endpoint(), 20)
     job = create_job(store, run=1)
     pipe = client.pipeline()
     for _ in range(50_000):

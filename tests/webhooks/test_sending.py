@@ -16,6 +16,7 @@ from support.servers import program
 
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Event
+from jobtracker.errors import WebhookNotFoundError
 from jobtracker.schemas.webhooks import DeliveryState, WebhookEvent, WebhookWanted
 from jobtracker.server.access.networks import networks_of
 from jobtracker.store.webhooks import WebhookStore
@@ -247,6 +248,122 @@ def test_an_endpoint_that_fails_for_days_or_is_gone_is_disabled_and_can_be_enabl
     place.settle()
     place.send()
     assert place.deliveries(made)[0].state is DeliveryState.DELIVERED
+
+
+def test_how_long_it_failed_before_it_was_enabled_or_got_another_url_does_not_count(client, keys, store, receiver):
+    place = Place(client, keys, store, disable_after_ms=3_600_000)
+    made = place.endpoint(receiver.url)
+    receiver.answer = lambda _: (500, {})
+    wanted = WebhookWanted(url=receiver.url, events=["job.settled"])
+
+    def fail_now():
+        """Have it fail once more; returns how it does then."""
+        place.settle()
+        tried = len(receiver.received)
+        place.send(until=lambda: len(receiver.received) > tried and place.store.states([made.id])[made.id][0])
+        return place.desk.get(made.id)
+
+    def failed_for_hours():
+        state, at = keys("webhook_state", made.id), place.store.server_ms()
+        client.hset(state, mapping={"failing_since": at - 2 * 3_600_000, "failed_at": at - 60_000})
+
+    for change in ({"enabled": False}, {"url": f"{receiver.url}2"}):
+        failed_for_hours()
+        place.desk.update(made.id, wanted.model_copy(update=change))
+        place.desk.update(made.id, wanted)
+        assert fail_now().enabled
+    failed_for_hours()
+    place.desk.update(made.id, wanted.model_copy(update={"description": "another"}))
+    assert not fail_now().enabled
+    assert place.desk.update(made.id, wanted).enabled
+    assert fail_now().enabled
+
+
+def test_a_failure_of_long_ago_is_not_the_beginning_of_those_of_today(client, keys, store, receiver):
+    """Nothing was sent for days, so it has not failed for days."""
+    place = Place(client, keys, store, disable_after_ms=3_600_000)
+    made = place.endpoint(receiver.url)
+    receiver.answer = lambda _: (500, {})
+    long_ago = place.store.server_ms() - 5 * 86_400_000
+    client.hset(keys("webhook_state", made.id), mapping={"failing_since": long_ago, "failed_at": long_ago})
+    place.settle()
+    place.send(until=lambda: any(each.attempts for each in place.deliveries(made)))
+    shown = place.desk.get(made.id)
+    assert (shown.enabled, shown.failing_since > from_ms(long_ago)) == (True, True)
+
+
+def test_changes_at_the_same_time_keep_what_each_has_changed(place, receiver, monkeypatch):
+    made = place.endpoint(receiver.url)
+    wanted = WebhookWanted(url=receiver.url, events=["job.failed"], description="changed")
+    save, meanwhile = WebhookStore._save, [lambda: place.desk.rotate(made.id, 60)]
+
+    def slowly(store, *args, **more):
+        if meanwhile:
+            meanwhile.pop()()
+        return save(store, *args, **more)
+
+    monkeypatch.setattr(WebhookStore, "_save", slowly)
+    shown = place.desk.update(made.id, wanted)
+    assert (shown.description, shown.events, shown.secrets_in_use) == ("changed", ["job.failed"], 2)
+    meanwhile.append(lambda: place.desk.update(made.id, wanted.model_copy(update={"description": "anew"})))
+    assert place.desk.rotate(made.id, 0).description == "anew"
+    meanwhile.append(lambda: place.desk.remove(made.id))
+    with pytest.raises(WebhookNotFoundError):
+        place.desk.update(made.id, wanted)
+    assert place.desk.all().webhooks == []
+
+
+@pytest.mark.parametrize("change", ["update", "rotate"])
+def test_what_is_disabled_while_somebody_changes_it_stays_so_unless_they_enable_it(
+    client, keys, store, receiver, monkeypatch, change
+):
+    place = Place(client, keys, store, disable_after_ms=-1)
+    made = place.endpoint(receiver.url)
+    receiver.answer = lambda _: (500, {})
+    save, meanwhile = WebhookStore._save, [lambda: place.send(until=lambda: not place.desk.get(made.id).enabled)]
+
+    def slowly(store, *args, **more):
+        if meanwhile:
+            meanwhile.pop()()
+        return save(store, *args, **more)
+
+    place.settle()
+    monkeypatch.setattr(WebhookStore, "_save", slowly)
+    if change == "rotate":
+        place.desk.rotate(made.id, 0)
+    else:
+        place.desk.update(made.id, WebhookWanted(url=receiver.url, events=["job.settled"]))
+    shown = place.desk.get(made.id)
+    assert (shown.enabled, shown.disabled_at is None, shown.failing_since is None) == ((change == "update",) * 3)
+
+
+def test_of_a_delivery_that_is_sent_once_more_the_pauses_begin_anew(client, keys, store, receiver):
+    place = Place(client, keys, store, backoff_s=(0.01, 0.01, 10_000))
+    made = place.endpoint(receiver.url)
+    receiver.answer = lambda _: (500, {})
+    place.settle()
+    for tried in (3, 6):
+        place.send(until=lambda tried=tried: [e.attempt_count for e in place.deliveries(made)] == [tried])
+        place.desk.redeliver(made.id, place.deliveries(made)[0].id)
+    [delivery] = place.deliveries(made)
+    assert (delivery.redelivered, delivery.next_attempt_at <= from_ms(now_ms())) == (2, True)
+
+
+def test_what_is_sent_at_the_moment_is_not_sent_twice_at_once(place, receiver):
+    made = place.endpoint(receiver.url)
+    receiver.answer, asked = slowly(0.3), []
+    place.settle()
+
+    def ask():
+        if receiver.received and not asked:
+            asked.append(place.desk.redeliver(made.id, place.deliveries(made)[0].id))
+        return False
+
+    place.send(until=ask)
+    assert (len(asked), len(receiver.received)) == (1, 1)
+    [delivery] = place.deliveries(made)
+    assert (delivery.state, delivery.attempt_count, delivery.redelivered) == (DeliveryState.DELIVERED, 1, 0)
+    assert place.client.exists(place.keys("webhook_claims", made.id)) == 0
 
 
 def test_an_endpoint_that_asks_for_time_gets_it(place, receiver):

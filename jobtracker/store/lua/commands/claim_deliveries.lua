@@ -12,6 +12,7 @@ for i = 1, #lanes do
   local delivery = id and redis.call('HGET', key('webhook_deliveries', endpoint), id)
   if delivery then
     redis.call('ZADD', key('webhook_due', endpoint), ARGV[4], lanes[i])
+    redis.call('HSET', key('webhook_claims', endpoint), lanes[i], ARGV[4])
     found[#found + 1], found[#found + 2], found[#found + 3] = lanes[i], id, delivery
   else
     leave_lane(endpoint, lanes[i], ARGV[3])

@@ -7,10 +7,13 @@
 --   webhook_log         zset  ids that were sent or given up, by when (ms); the last MOST_LOGGED
 --   webhook_lanes       hash  lane -> its pending ids, in order, separated by spaces
 --   webhook_due         zset  lanes, by when (ms) their first delivery is sent next
---   webhook_state       hash  failing_since (ms), delivered_at (ms), dropped: how many found too many pending ones
+--   webhook_claims      hash  lane -> when the claim ends (ms) of the process that sends its first delivery now
+--   webhook_state       hash  failing_since (ms), failed_at (ms): the last time, delivered_at (ms), dropped: how many found too
+--                             many pending ones
 --- @include lib/keys
 
 local MOST_LOGGED, MOST_PENDING_DELIVERIES = 1000, 5000
+local FORGIVEN_MS = 86400000 -- a delivery is tried more often than that
 
 local function add_to_lane(endpoint, lane, id, due)
   local ids = redis.call('HGET', key('webhook_lanes', endpoint), lane)
@@ -21,6 +24,14 @@ end
 local function first_of_lane(endpoint, lane)
   local ids = redis.call('HGET', key('webhook_lanes', endpoint), lane)
   return ids and ids:match('^%S+'), ids
+end
+
+-- An endpoint took nothing. What it failed before counts only where something was tried since, all the time.
+local function note_failure(state, now)
+  local failed_at = tonumber(redis.call('HGET', state, 'failed_at') or 0)
+  if now - failed_at > FORGIVEN_MS then redis.call('HDEL', state, 'failing_since') end
+  redis.call('HSETNX', state, 'failing_since', now)
+  redis.call('HSET', state, 'failed_at', now)
 end
 
 -- The first of a lane is done with: the next one is due.
