@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYetError
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from jobtracker.core.lifecycle import SETTLED, Event
 from jobtracker.diagnosis.blocked_jobs import MOST_GROUPS, NAMED, BlockedJobsFinder, OpenJobs
@@ -13,9 +14,10 @@ from jobtracker.diagnosis.conclusions import moment
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.schemas.attention import Attention, LostWorker, UnconsumedQueue
+from jobtracker.schemas.attention import Attention, DisabledWebhook, LostWorker, UnconsumedQueue
 from jobtracker.schemas.failures import FailureFilter, FailureState
 from jobtracker.store.schema import JobRecord
+from jobtracker.store.webhook_endpoints import EndpointStore
 
 _KEPT_S = 3.0
 """An answer that is younger does."""
@@ -47,6 +49,7 @@ class AttentionDesk:
         self._inspector = inspector
         self._tracking = inspector.tracking
         self._blocked = BlockedJobsFinder(Explainer(inspector.tracking, inspector), self._consumed_among)
+        self._endpoints = EndpointStore(inspector.tracking.client, inspector.tracking.keys)
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(2, "attention")
         self._looking: Future[Attention] | None = None
@@ -125,6 +128,7 @@ class AttentionDesk:
             more_failures=failures.next_cursor is not None,
             unconsumed_queues=unconsumed_queues,
             lost_workers=lost_workers,
+            disabled_webhooks=self._disabled_webhooks(),
             unavailable=[*dict.fromkeys(open_jobs.unavailable + unavailable)],
         )
 
@@ -178,3 +182,16 @@ class AttentionDesk:
                 )
             )
         return found
+
+    def _disabled_webhooks(self) -> list[DisabledWebhook]:
+        return [
+            DisabledWebhook(
+                id=each.id,
+                description=each.description,
+                host=urlsplit(each.url).hostname or urlsplit(each.url).path,
+                disabled_at=each.disabled_at,
+                reason=each.disabled_reason or "",
+            )
+            for each in self._endpoints.disabled()
+            if each.disabled_at
+        ]

@@ -54,8 +54,18 @@ class LostWorker(BaseModel):
     job_ids: list[str] = Field(description="Some of both, up to five.")
 
 
+class DisabledWebhook(BaseModel):
+    """A webhook that jobtracker has disabled, because its address took nothing for days or is gone."""
+
+    id: str
+    description: str
+    host: str = Field(description="Where its messages went; of a mailbox, its address.")
+    disabled_at: datetime
+    reason: str = Field(description="Why, a sentence.")
+
+
 class Attention(BaseModel):
-    """What needs somebody: jobs that can't proceed, failures, unconsumed queues, lost workers.
+    """What needs somebody: jobs that can't proceed, failures, unconsumed queues, lost workers, disabled webhooks.
 
     The look is bounded. What could not be found out is named in `unavailable`.
     """
@@ -79,10 +89,13 @@ class Attention(BaseModel):
     more_failures: bool = Field(description="There may be further ones: `GET /api/failures` lists them.")
     unconsumed_queues: list[UnconsumedQueue]
     lost_workers: list[LostWorker] = Field(description="Those that were lost in the last hour, the latest first.")
+    disabled_webhooks: list[DisabledWebhook] = Field(
+        default=[], description="Those that tell nobody anything, until somebody enables them."
+    )
     unavailable: list[str] = Field(description="What could not be found out, and why.")
 
     @property
     def is_quiet(self) -> bool:
         """Nothing needs anybody, as far as could be found out."""
-        found = (self.blocked, self.failures, self.unconsumed_queues, self.unavailable)
+        found = (self.blocked, self.failures, self.unconsumed_queues, self.disabled_webhooks, self.unavailable)
         return not any(found) and all(worker.is_back for worker in self.lost_workers)

@@ -12,7 +12,7 @@ from support.serving import Api, eventually, job
 from jobtracker.cli.commands.attention import _print
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
-from jobtracker.schemas.attention import Attention
+from jobtracker.schemas.attention import Attention, DisabledWebhook
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 
@@ -37,6 +37,23 @@ def test_a_table_names_what_needs_somebody_and_the_exit_status_says_so(troubled)
     assert "Nothing needs you" not in shown
 
 
+def test_a_disabled_webhook_is_named_with_the_reason(capsys):
+    at = datetime.now(UTC)
+    webhook = DisabledWebhook(id="wh_1", description="", host="chat.example", disabled_at=at, reason="It is gone.")
+    _print(Console(width=100), nothing(at).model_copy(update={"disabled_webhooks": [webhook]}))
+    shown = capsys.readouterr().out
+    assert re.search(r"DISABLED WEBHOOK +AGO +HOST +WHY\s+wh_1 +\w+ +chat.example +It is gone\.", shown)
+    assert "Nothing needs you" not in shown
+
+
+def nothing(at):
+    return Attention(
+        at=at, took_s=0, open_jobs=7000, looked_at=1000, complete=False, blocked=[], blocked_left_out=0,
+        failures_since=at, failed=0, failures_looked_at=0, failures=[], more_failures=False,
+        unconsumed_queues=[], lost_workers=[], unavailable=[],
+    )  # fmt: skip
+
+
 def test_json_is_what_the_api_answers(troubled):
     found = document(troubled, "attention", status=1)
     assert found.keys() == troubled.get("/api/tracking/attention").keys()
@@ -46,11 +63,7 @@ def test_json_is_what_the_api_answers(troubled):
 
 def test_nothing_needs_anybody_in_an_answer_that_has_nothing(capsys):
     at = datetime(2026, 11, 29, 12, tzinfo=UTC)
-    found = Attention(
-        at=at, took_s=0, open_jobs=7000, looked_at=1000, complete=False, blocked=[], blocked_left_out=0,
-        failures_since=at, failed=0, failures_looked_at=0, failures=[], more_failures=False,
-        unconsumed_queues=[], lost_workers=[], unavailable=[],
-    )  # fmt: skip
+    found = nothing(at)
     assert found.is_quiet
     _print(Console(), found)
     assert capsys.readouterr().out.splitlines() == [

@@ -1,5 +1,6 @@
 """What needs somebody: blocked jobs, failures, unconsumed queues, lost workers; and how often it is looked at."""
 
+import json
 import threading
 import time
 import uuid
@@ -25,7 +26,9 @@ from jobtracker.local.ports import free_port
 from jobtracker.schemas.attention import Attention, BlockedJobs
 from jobtracker.schemas.explanation import Code
 from jobtracker.schemas.failures import FailureAction
+from jobtracker.schemas.webhooks import StoredWebhook, WebhookSecret
 from jobtracker.store.leases import Leases
+from jobtracker.store.webhook_endpoints import EndpointStore
 
 
 def desk_of(project: Project, timeout_s: float = 0.1) -> AttentionDesk:
@@ -421,3 +424,20 @@ def test_a_queue_with_a_slot_that_is_or_was_free_a_moment_ago_is_not_stuck(own_p
     assert look(own_project).blocked == []  # it began just now
     lease_with(own_project, 1, incarnation="idle")
     assert look(own_project).blocked == []
+
+
+def test_a_webhook_that_was_disabled_needs_somebody_until_it_is_enabled(own_project):
+    store = EndpointStore(own_project.client, own_project.keys)
+    secret, url = WebhookSecret(secret="whsec_c2VjcmV0"), "https://chat.example/hooks/a-secret"
+    for name in ("wh_1", "wh_2"):
+        store.add(
+            StoredWebhook(id=name, url=url, events=["job.failed"], created_at=datetime.now(UTC), secrets=[secret]), 20
+        )
+    disabled = {"reason": "It has taken nothing for 5 days", "at_ms": now_ms()}
+    own_project.client.hset(own_project.keys("webhooks_disabled"), "wh_1", json.dumps(disabled))
+    found = look(own_project)
+    [webhook] = found.disabled_webhooks
+    assert (webhook.id, webhook.host, webhook.reason) == ("wh_1", "chat.example", disabled["reason"])
+    assert ("a-secret" in found.model_dump_json(), found.is_quiet) == (False, False)
+    store.change("wh_1", lambda endpoint: endpoint, anew=True)
+    assert look(own_project).is_quiet

@@ -35,13 +35,19 @@ _WORKERS = [
     Column("FAILED", is_number=True),
     Column("QUEUES", may_shrink=True),
 ]
+_WEBHOOKS = [
+    Column("DISABLED WEBHOOK"),
+    Column("AGO", is_number=True),
+    Column("HOST"),
+    Column("WHY", may_shrink=True),
+]
 
 
 def attention(url: Url = None, as_json: AsJson = False) -> None:
-    """List what needs somebody: blocked jobs, new or regressed failures, unconsumed queues, lost workers.
+    """List what needs somebody: blocked jobs, failures, unconsumed queues, lost workers, disabled webhooks.
 
-    Failures are groups seen within a day, with their jobs of that day; lost workers those of the last hour. The exit
-    status is 1 if something needs somebody.
+    Failures are new or regressed groups that were seen within a day, with their jobs of that day; lost workers those
+    of the last hour. The exit status is 1 if something needs somebody.
     """
     with Client(url) as client:
         found = client.attention()
@@ -64,7 +70,11 @@ def _print(console: Console, found: Attention) -> None:
     ]
     queues: list[list[Cell]] = [[each.messages, each.queue] for each in found.unconsumed_queues]
     workers = [_worker(each) for each in found.lost_workers]
-    for columns, rows in ((_BLOCKED, blocked), (_FAILED, failed), (_QUEUES, queues), (_WORKERS, workers)):
+    webhooks: list[list[Cell]] = [
+        [each.id, age(each.disabled_at), each.host, each.reason] for each in found.disabled_webhooks
+    ]
+    tables = (_BLOCKED, blocked), (_FAILED, failed), (_QUEUES, queues), (_WORKERS, workers), (_WEBHOOKS, webhooks)
+    for columns, rows in tables:
         if rows:
             print_table(console, columns, rows)
             console.print()
