@@ -1,4 +1,4 @@
-"""Schemathesis over the whole OpenAPI document: good and bad requests, by nobody and by each role, and chains of them."""
+"""Schemathesis over the whole OpenAPI document: by nobody and by each role, good and bad requests, chains of them."""
 
 import re
 import subprocess
