@@ -198,7 +198,7 @@ class BulkRuns:
             raise JobNotFoundError(record.id)
         state = BulkState.model_validate_json(text)
         asker = acting.get()
-        if asker and asker.limited and (asker.name, asker.key_id) != (state.asked_by, state.asked_key):
+        if asker and asker.limited and not state.is_of(asker):
             raise JobNotFoundError(record.id)
         return state
 

@@ -12,6 +12,7 @@ from jobtracker.jobs.asking import who_asks
 from jobtracker.jobs.bulk_state import BulkState, fits, why_not
 from jobtracker.jobs.cancel import Cancellation
 from jobtracker.jobs.delete import Deletion
+from jobtracker.jobs.reach import reaches_below
 from jobtracker.jobs.retry import Retrying
 from jobtracker.schemas.bulk import BulkAction
 from jobtracker.store.bulk_runs import Selection
@@ -88,7 +89,8 @@ class BulkActions:
         elif record.bulk == run_id and not (state.action is BulkAction.TERMINATE and fits(state.action, record)):
             acted.done += again  # else it was counted before, and has come by once more
         elif fits(state.action, record):
-            if self._reaches_below(state, record):
+            goes_below = record.subs and state.action.goes_down
+            if not goes_below or reaches_below(self.queries, state.asker, record.id):
                 return True
             acted.refused.append((record.id, "it has sub-jobs that who asked may not see."))
         elif named:
@@ -96,12 +98,6 @@ class BulkActions:
         else:
             acted.left_alone += 1
         return False
-
-    def _reaches_below(self, state: BulkState, record: JobRecord) -> bool:
-        """Whether whoever asked may see all jobs below one, to which the same happens."""
-        if not (state.is_limited and record.subs and state.action.goes_down):
-            return True
-        return all(map(state.reaches, self.queries.records(self.queries.families(record.id))))
 
     def _without_below(
         self, run_id: str, state: BulkState, records: list[JobRecord], acted: Acted

@@ -80,14 +80,17 @@ class BulkState(BaseModel):
         return min(self.looked_at - len(self.under_way), self.total)
 
     @property
-    def is_limited(self) -> bool:
-        """Whoever asked may see some jobs only."""
-        return self.job_types is not None or self.job_tags is not None
+    def asker(self) -> Principal:
+        """Who asked for it, with their limits; without scopes."""
+        return Principal(self.asked_by or "", frozenset(), self.asked_key, self.job_types, self.job_tags)
+
+    def is_of(self, principal: Principal) -> bool:
+        """Whether somebody asked for it, with the same key."""
+        return (principal.name, principal.key_id) == (self.asked_by, self.asked_key)
 
     def reaches(self, record: JobRecord) -> bool:
-        """Whether whoever asked may see a job."""
-        asker = Principal("", frozenset(), None, self.job_types, self.job_tags)
-        return asker.reaches(record.type, record.tags)
+        """Whether who asked may see a job."""
+        return self.asker.reaches(record.type, record.tags)
 
     def counts(self) -> dict[str, int]:
         """What became of the jobs, as a result says it."""

@@ -192,6 +192,21 @@ def test_the_answer_of_a_bulk_run_is_not_shared_with_another_key_of_the_same_lim
         problem_of(api.http.get(f"/api/jobs/bulk/{run}", headers=other | after), 404)
 
 
+@pytest.mark.parametrize("limits", [{"job_types": ["mail"]}, {"tags": ["eu"]}], ids=["types", "tags"])
+def test_a_limited_key_cancels_its_own_bulk_runs_and_no_others(api, jobs, limits):
+    own, other = key(api, **limits), key(api, **limits)
+    wanted = {"action": "tag", "tags": ["seen"], "ids": [jobs["mail eu"]]}
+    run = api.request("POST", "/api/jobs/bulk", 202, json=wanted, headers=own)["id"]
+    for path in ("", "/explain", "/history"):
+        assert api.http.get(f"/api/jobs/{run}{path}", headers=own).status_code == 200
+        problem_of(api.http.get(f"/api/jobs/{run}{path}", headers=other), 404)
+    problem_of(api.http.post(f"/api/jobs/{run}/cancel", headers=other), 404)
+    cancelled = api.http.post(f"/api/jobs/{run}/cancel", headers=own)
+    assert cancelled.status_code in {200, 409}, cancelled.text  # 409: it has ended
+    problem_of(api.http.put(f"/api/jobs/{run}", json={"tags": ["mine"]}, headers=own), 403)
+    assert run not in listed(api, own)
+
+
 def test_answers_are_shared_only_among_those_who_may_see_the_same(api, by_type, by_tag, jobs):
     url = str(api.http.base_url).rstrip("/")
     with Listening(url, headers=key(api)) as listening:

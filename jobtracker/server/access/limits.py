@@ -3,16 +3,14 @@
 import asyncio
 
 from jobtracker.core.access import Principal, acting
+from jobtracker.core.job import BULK_TYPE
 from jobtracker.errors import ForbiddenError, JobNotFoundError
+from jobtracker.jobs.reach import reaches, reaches_below
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.store.functions import batched
 from jobtracker.store.reader import JobQueries
 
 _NO_TYPE = "\x00"
 """No job has this type."""
-
-_AT_ONCE = 500
-"""Records of one round trip."""
 
 
 def limited(wanted: JobFilter) -> JobFilter:
@@ -54,11 +52,13 @@ async def check_stream(queries: JobQueries, job_id: str | None, tree: str | None
             f"{principal.name} is limited to some tags, which events don't tell. Ask for the events of one job "
             "(`job_id`, `tree`), or for the list of jobs from time to time."
         )
+    if principal.job_types is not None and job_id is not None:  # it may be a bulk run of their own
+        return (*principal.job_types, BULK_TYPE)
     return principal.job_types
 
 
 async def check_job(queries: JobQueries, principal: Principal, job_id: str) -> None:
-    """Do nothing where a job is within somebody's limits.
+    """Do nothing where a job is within somebody's limits, or is a bulk run of their own.
 
     Raises:
         JobNotFoundError: It is not, or is not there: they may not know which.
@@ -77,17 +77,14 @@ async def check_tree(queries: JobQueries, principal: Principal, job_id: str) -> 
 
 
 def _check(queries: JobQueries, principal: Principal, job_id: str) -> None:
-    record = queries.record(job_id)
-    if not principal.reaches(record.type, record.tags):
+    if not reaches(queries, principal, queries.record(job_id)):
         raise JobNotFoundError(job_id)
 
 
 def _check_tree(queries: JobQueries, principal: Principal, job_id: str) -> None:
     _check(queries, principal, job_id)
-    below = [sub for subs in queries.families(job_id).values() for sub in subs]
-    for some in batched(below, _AT_ONCE):
-        if any(each.exists and not principal.reaches(each.type, each.tags) for each in queries.records(some)):
-            raise ForbiddenError(
-                f"Below job {job_id} are jobs of which {principal.name} may not know: the key is limited to some "
-                "types or tags. Ask for the job alone, or use a key without these limits."
-            )
+    if not reaches_below(queries, principal, job_id):
+        raise ForbiddenError(
+            f"Below job {job_id} are jobs of which {principal.name} may not know: the key is limited to some types "
+            "or tags. Ask for the job alone, or use a key without these limits."
+        )
