@@ -4,6 +4,7 @@ import { jobsChangedAt } from "@/live/hints";
 import { seenEvent, wrote } from "@/live/seen";
 import { currentWhyOut, loginCount, sessionBegan, sessionEnded } from "@/live/session";
 import { early } from "./early";
+import { sendOnce } from "./repeat";
 import type { paths } from "./schema";
 import type { Schemas } from "./types";
 
@@ -74,7 +75,7 @@ async function watchedFetch(request: Request): Promise<Response> {
     // What was asked for early may lack what was told of since, or be a refusal from before a login.
     const isAsNow = jobsChangedAt() === Number.NEGATIVE_INFINITY && logins === 0;
     const begun = isAsNow ? early(request) : undefined;
-    const response = await (begun ?? fetch(request));
+    const response = await (begun ?? sendOnce(request));
     await watchSession(request, response, logins);
     if (request.method !== "GET") wrote();
     if (AWAY.has(response.status) && !isAnswer(response)) unreachable();
