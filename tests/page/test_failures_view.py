@@ -116,8 +116,9 @@ def test_a_group_is_retried_with_a_preview_and_its_jobs_link_to_it(visit, api):
     dialog = visit.page.get_by_role("dialog")
     expect(dialog.get_by_role("list", name="What happens")).to_contain_text(f"{failed}")
     expect(dialog).to_contain_text("have failed: run again")
+    dialog.get_by_label("All that match the filter").check()
     dialog.get_by_role("button", name=re.compile("^Retry")).click()
-    expect(visit.page.get_by_role("dialog", name=re.compile("sent again"))).to_be_visible()
+    expect(visit.page.get_by_role("dialog", name=re.compile("retried$"))).to_be_visible()
     eventually(lambda: api.job(job_id)["run"] == 2)
 
 

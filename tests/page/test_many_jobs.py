@@ -52,7 +52,7 @@ def test_jobs_are_cancelled_by_mouse_with_a_preview_and_a_result(visit, api, wai
     asked.get_by_label("Reason").fill("<b>not needed</b>")
     assert visit.violations() == []
     asked.get_by_role("button", name=re.compile("^Cancel 3 jobs")).click()
-    expect(visit.page.get_by_role("dialog", name="3 of 3 jobs cancelled")).to_be_visible()
+    expect(visit.page.get_by_role("dialog", name="3 of 3 jobs cancelled or asked to stop")).to_be_visible()
     assert visit.violations() == []
     visit.page.get_by_role("button", name="Close").click()
     for job_id in ids:
@@ -68,14 +68,19 @@ def test_jobs_are_deleted_and_retried_by_keyboard_alone(visit, api, waits):
     for key in ("j", "x", "j", "j", "Shift+X", "d"):
         visit.page.keyboard.press(key)
     asked = visit.page.get_by_role("dialog", name="Delete 2 jobs?")
-    expect(asked.get_by_text("have not ended: cancel them first")).to_be_visible()
-    expect(asked.get_by_role("button", name="Keep them")).to_be_focused()
+    left = asked.get_by_role("list", name="What happens").get_by_role("listitem").last
+    expect(left).to_have_text(
+        re.compile(r"^1are left alone: to delete a job, it must be one that has ended or is not")
+    )
+    expect(asked.get_by_label("Yes, delete 2 jobs for good")).to_be_focused()
+    visit.page.keyboard.press("Control+Enter")
+    expect(asked.get_by_text("Confirm it first.")).to_be_visible()
     visit.page.keyboard.press("Escape")
     expect(asked).to_have_count(0)
     visit.page.keyboard.press("c")
     visit.page.get_by_role("dialog").wait_for()
     visit.page.keyboard.press("Control+Enter")
-    expect(visit.page.get_by_role("dialog", name="3 of 3 jobs cancelled")).to_be_visible()
+    expect(visit.page.get_by_role("dialog", name="3 of 3 jobs cancelled or asked to stop")).to_be_visible()
     visit.page.keyboard.press("Enter")
     expect(visit.page.get_by_role("dialog")).to_have_count(0)
     expect(visit.page.get_by_role("row").filter(has_text="cancelled")).to_have_count(3)
@@ -83,7 +88,7 @@ def test_jobs_are_deleted_and_retried_by_keyboard_alone(visit, api, waits):
         visit.page.keyboard.press(key)
     visit.page.get_by_role("dialog", name="Retry 1 job?").wait_for()
     visit.page.keyboard.press("Control+Enter")
-    expect(visit.page.get_by_role("dialog", name="1 of 1 job sent again")).to_be_visible()
+    expect(visit.page.get_by_role("dialog", name="1 of 1 job retried")).to_be_visible()
     visit.page.keyboard.press("Escape")
     expect(visit.page.get_by_role("row").filter(has_text="cancelled")).to_have_count(2)
 
@@ -109,7 +114,7 @@ def test_all_that_match_are_deleted_once_their_number_is_typed_and_stay_struck_t
         visit.page.get_by_role("grid", name="Jobs").get_by_role("row").filter(has=visit.page.get_by_role("gridcell"))
     )
     expect(visit.page.locator(".tr.gone").filter(has_text="deleted")).to_have_count(rows.count())
-    eventually(lambda: api.get("/api/jobs/", name=name)["jobs"] == [])
+    eventually(lambda: api.get("/api/jobs/", q=f"{name} -type:jobtracker.bulk")["jobs"] == [])
 
 
 def test_what_is_refused_says_why(visit, api):
@@ -120,10 +125,11 @@ def test_what_is_refused_says_why(visit, api):
     for key in ("j", "x", "d"):
         visit.page.keyboard.press(key)
     visit.page.get_by_role("dialog", name="Delete 1 job?").wait_for()
+    visit.page.get_by_label("Yes, delete 1 job for good").check()
     api.request("PUT", f"/api/jobs/{job_id}", 200, json={"status": "running"})
     visit.page.keyboard.press("Control+Enter")
     over = visit.page.get_by_role("dialog", name="0 of 1 job deleted")
-    expect(over).to_contain_text("not done:")
+    expect(over).to_contain_text("refused: it is running. To delete a job, it must be one that has ended")
     expect(over.get_by_role("link", name=job_id[:8])).to_be_visible()
     assert api.job(job_id)["status"] == "running"
 

@@ -221,7 +221,11 @@ export function Grid<Row>(props: GridProps<Row>) {
         aria-multiselectable={onSelect ? true : undefined}
       >
         <GridHead {...props} keys={keys} />
-        {props.lead}
+        {props.lead && (
+          <div role="row">
+            <div role="rowheader">{props.lead}</div>
+          </div>
+        )}
         <div
           ref={body}
           role="rowgroup"

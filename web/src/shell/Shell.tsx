@@ -1,5 +1,7 @@
-import { Link, Outlet, useRouter } from "@tanstack/react-router";
+import { Link, Outlet, useRouter, useSearch } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { useCommands } from "@/commands/commands";
+import { useFollowed } from "@/components/bulk/pending";
 import { Brand, Icon } from "@/components/Icon";
 import { Menu } from "@/components/Menu";
 import { Help } from "./Help";
@@ -12,6 +14,10 @@ import { SystemHealth } from "./SystemHealth";
 import { useSession } from "./useSession";
 import { LogOutCommand, WhoAmI } from "./WhoAmI";
 import "./shell.css";
+
+const BulkRuns = lazy(() =>
+  import("@/components/bulk/BulkRuns").then(({ BulkRuns: found }) => ({ default: found })),
+);
 
 /** The page: the views for whoever is let in, and the login for everybody else. */
 export function Shell() {
@@ -75,6 +81,7 @@ function Views({ isKnown }: { isKnown: boolean }) {
         <Outlet />
       </div>
       <PhoneTabs menu={menu} />
+      <BulkRunsOfTab />
       {overlay === "palette" && (
         <Palette
           onClose={() => {
@@ -90,6 +97,19 @@ function Views({ isKnown }: { isKnown: boolean }) {
         />
       )}
     </div>
+  );
+}
+
+/** The bulk runs of this tab, and the one that the URL names. Their code is loaded where there is one. */
+function BulkRunsOfTab() {
+  const { bulk } = useSearch({ strict: false });
+  const areSome = useFollowed().length > 0 || bulk !== undefined;
+  return (
+    areSome && (
+      <Suspense>
+        <BulkRuns />
+      </Suspense>
+    )
   );
 }
 

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { limitsOf, logOut, me, roleOf } from "@/api/session";
 import { useCommands } from "@/commands/commands";
+import { dismissAll } from "@/components/bulk/pending";
 import { Icon } from "@/components/Icon";
 import { Menu } from "@/components/Menu";
 import { ErrorNotice } from "@/components/states";
@@ -69,6 +70,7 @@ function useLogOut() {
     mutationFn: logOut,
     onSuccess: () => {
       sessionEnded("");
+      dismissAll();
       queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== me.queryKey[0] });
       // Without the session, a proxy may still know who it is.
       void queries.resetQueries({ queryKey: me.queryKey });

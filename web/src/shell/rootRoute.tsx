@@ -9,8 +9,17 @@ export interface RouteContext {
   readonly queries: QueryClient;
 }
 
+/** What the URL of each view may have. */
+export interface AnySearch {
+  /** The id of the bulk run that is looked at. */
+  bulk?: string;
+}
+
 /** The route above all views. */
 export const rootRoute = createRootRouteWithContext<RouteContext>()({
+  validateSearch: ({ bulk }: Record<string, unknown>): AnySearch => ({
+    bulk: typeof bulk === "string" && bulk !== "" ? bulk : undefined,
+  }),
   component: Shell,
   pendingComponent: Loading,
   errorComponent: ({ error, reset }) => (

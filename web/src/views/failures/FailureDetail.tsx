@@ -6,9 +6,7 @@ import { failureGroup } from "@/api/queries";
 import type { FailureAction, Schemas } from "@/api/types";
 import { useMay } from "@/api/session";
 import { useCommands } from "@/commands/commands";
-import { BulkProgress } from "@/components/bulk/BulkProgress";
 import { BulkQuestion } from "@/components/bulk/BulkQuestion";
-import { isOver, useBulkRun } from "@/components/bulk/bulkRun";
 import { Bars } from "@/components/charts/Bars";
 import { CopyButton } from "@/components/CopyButton";
 import { Icon } from "@/components/Icon";
@@ -126,12 +124,9 @@ function Actions({
   onMark,
 }: Pick<FoundProps, "group" | "marking" | "isAside" | "isChosen" | "onMark">) {
   const [isAsking, setAsking] = useState(false);
-  const [isShown, setShown] = useState(false);
-  const run = useBulkRun();
   const off = useWritesOff();
-  const isBusy = run !== null && !isOver(run);
   const mayControl = useMay("jobs:control");
-  const canRetry = mayControl && group.jobs > 0 && !isBusy && off === null;
+  const canRetry = mayControl && group.jobs > 0 && off === null;
   const actions = mayControl ? actionsOf(group.state) : [];
   const canMark = off === null && marking === null;
 
@@ -189,14 +184,7 @@ function Actions({
               type="button"
               className="btn primary"
               disabled={!canRetry}
-              title={
-                off ??
-                (isBusy
-                  ? "Another action is under way."
-                  : group.jobs === 0
-                    ? "None of its jobs is failed now."
-                    : undefined)
-              }
+              title={off ?? (group.jobs === 0 ? "None of its jobs is failed now." : undefined)}
               onClick={ask}
             >
               Retry {count(group.jobs)}… {isChosen && <kbd>r</kbd>}
@@ -207,18 +195,13 @@ function Actions({
       {isAsking && (
         <BulkQuestion
           verb="retry"
-          jobs={[]}
-          q={jobsWith({ ...jobsOf(group.id) }).q}
+          chosen={{ filter: jobsWith({ ...jobsOf(group.id) }).q }}
+          about="The failed jobs of this group"
           onClose={() => {
             setAsking(false);
           }}
-          onStarted={() => {
-            setAsking(false);
-            setShown(true);
-          }}
         />
       )}
-      <BulkProgress isShown={isShown} onShow={setShown} />
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { BULK_TYPE } from "@/api/bulk";
 import { jobTypes } from "@/api/queries";
 import { type Scope, useMay } from "@/api/session";
 import { type Job, SETTLED } from "@/api/types";
@@ -124,9 +125,13 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
   } satisfies Record<string, Action>;
 
   const isBusy = start.isPending || retry.isPending;
+  const isOffered = (name: keyof typeof actions) =>
+    may[actions[name].scope] && (job.job_type !== BULK_TYPE || name === "cancel" || name === "delete");
   useCommands(
-    Object.values<Action>(actions)
-      .filter(({ scope, whyNot }) => may[scope] && whyNot === null && !isBusy)
+    (Object.keys(actions) as (keyof typeof actions)[])
+      .filter(isOffered)
+      .map((name): Action => actions[name])
+      .filter(({ whyNot }) => whyNot === null && !isBusy)
       .map(({ label, key, run }): Command => ({
         label: `${label.replace("…", "")} this job${label.endsWith("…") ? "…" : ""}`,
         key,
@@ -200,12 +205,10 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
   const main: keyof typeof actions = job.run === 0 && job.status === "pending" ? "start" : "retry";
   const buttons = (
     <span className="push row wrap job-actions">
-      {shown
-        .filter((name) => may[actions[name].scope])
-        .map((name) => (
-          <ActionButton key={name} action={actions[name]} />
-        ))}
-      {may[actions[main].scope] && (
+      {shown.filter(isOffered).map((name) => (
+        <ActionButton key={name} action={actions[name]} />
+      ))}
+      {isOffered(main) && (
         <ActionButton
           action={actions[main]}
           isMain

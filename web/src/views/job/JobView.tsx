@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import { BULK_TYPE } from "@/api/bulk";
 import { explanation, history, job as jobQuery } from "@/api/queries";
 import { type Explanation, type HistoryEntry, type Job, SETTLED } from "@/api/types";
 import { useCommands } from "@/commands/commands";
@@ -12,6 +13,7 @@ import { count, duration, plural, secondsBetween } from "@/format/format";
 import { openSubJobs } from "@/format/jobTimes";
 import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
+import { BulkPanel } from "./BulkPanel";
 import { ErrorPanel, PreviousError } from "./ErrorPanel";
 import { ExecutionChart } from "./ExecutionChart";
 import { doneTwice, type Execution, executionsOf, ledgerOf } from "./executions";
@@ -62,7 +64,8 @@ interface FoundProps {
 
 function Found({ job, why, past, search }: FoundProps) {
   const navigate = useNavigate();
-  const executions = executionsOf(past.data ?? [], job.status);
+  const isBulk = job.job_type === BULK_TYPE; // the API does it: no worker executes it
+  const executions = isBulk ? [] : executionsOf(past.data ?? [], job.status);
   const warnings = doneTwice(executions);
   const { buttons, dialogs, outcome } = useJobActions(job, warnings);
   const isOver = job.status === "failed" || job.status === "cancelled";
@@ -112,13 +115,14 @@ function Found({ job, why, past, search }: FoundProps) {
       )}
       <div className="cols job-cols">
         <div className="col job-col">
+          {isBulk && <BulkPanel id={job.id} />}
           <Ledger job={job} past={past} executions={executions} />
           {job.error ? (
             <ErrorPanel error={job.error} group={job.failure_group ?? null} />
           ) : (
             <PreviousError error={previousError(past.data ?? [], job.status)} />
           )}
-          <JobLog jobId={job.id} search={search} />
+          {!isBulk && <JobLog jobId={job.id} search={search} />}
         </div>
         <div className="col job-col">
           <Related job={job} previous={why.data?.previous_job_id ?? null} />

@@ -1,3 +1,4 @@
+import { BULK_TYPE } from "@/api/bulk";
 import type { Explanation, Job } from "@/api/types";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -50,7 +51,7 @@ export function Summary({
           {unavailable.length === 0 ? "everything could be asked" : `not known: ${unavailable.join("; ")}`}
         </p>
       </div>
-      <Executions job={job} />
+      {job.job_type !== BULK_TYPE && <Executions job={job} />}
     </section>
   );
 }

@@ -1,11 +1,10 @@
 import { useState } from "react";
+import { BULK_TYPE } from "@/api/bulk";
 import { type Scope, useMay } from "@/api/session";
 import type { JobSummary } from "@/api/types";
 import { useCommands } from "@/commands/commands";
-import { groupsOf, MOST, type Verb, WORDS } from "@/components/bulk/bulk";
-import { BulkProgress } from "@/components/bulk/BulkProgress";
+import { groupsOf, type Verb, WORDS } from "@/components/bulk/bulk";
 import { BulkQuestion } from "@/components/bulk/BulkQuestion";
-import { isOver, useBulkRun } from "@/components/bulk/bulkRun";
 import { Icon } from "@/components/Icon";
 import { count, plural } from "@/format/format";
 import { useWritesOff } from "@/live/connection";
@@ -21,9 +20,11 @@ interface SelectionBarProps {
   onClear: () => void;
 }
 
-const ACTIONS: readonly { verb: Verb; key: string; scope: Scope }[] = [
+const ACTIONS: readonly { verb: Verb; key?: string; scope: Scope }[] = [
   { verb: "retry", key: "r", scope: "jobs:control" },
   { verb: "cancel", key: "c", scope: "jobs:control" },
+  { verb: "tag", key: "t", scope: "jobs:control" },
+  { verb: "reprioritise", scope: "jobs:control" },
   { verb: "delete", key: "d", scope: "jobs:delete" },
 ];
 
@@ -36,19 +37,16 @@ export function useAllowed(): typeof ACTIONS {
   return ACTIONS.filter(({ scope }) => may[scope]);
 }
 
-/** What is selected, and what can be done with it; below it, what is being done. */
+/** What is selected, and what can be done with it. */
 export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarProps) {
   const [isAll, setAll] = useState(false);
   const [asked, setAsked] = useState<Verb | null>(null);
-  const [isShown, setShown] = useState(false);
-  const run = useBulkRun();
   const off = useWritesOff();
   const allowed = useAllowed();
-  const isBusy = run !== null && !isOver(run);
   const isSelected = jobs.length > 0;
   const all = total === null ? "all that match" : `all ${count(total)} that match`;
   const what = isAll ? all : plural(jobs.length, "selected job");
-  const canAct = isSelected && !isBusy && off === null;
+  const canAct = isSelected && off === null;
 
   useCommands([
     ...(canAct
@@ -70,7 +68,6 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
 
   return (
     <>
-      <BulkProgress isShown={isShown} onShow={setShown} />
       {isSelected && (
         <div className="bulk" role="region" aria-label="Selection">
           <b>{isAll ? `${all[0]?.toUpperCase() ?? ""}${all.slice(1)}` : `${count(jobs.length)} selected`}</b>
@@ -79,7 +76,6 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
             <button
               type="button"
               className="btn ghost small"
-              title={`One action is for ${count(MOST)} jobs at most`}
               onClick={() => {
                 setAll(true);
               }}
@@ -93,12 +89,12 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
               type="button"
               className="btn"
               disabled={!canAct}
-              title={off ?? (isBusy ? "Another action is under way." : undefined)}
+              title={off ?? undefined}
               onClick={() => {
                 setAsked(verb);
               }}
             >
-              {WORDS[verb].do}… <kbd>{key}</kbd>
+              {verb === "reprioritise" ? "Priority" : WORDS[verb].do}… {key && <kbd>{key}</kbd>}
             </button>
           ))}
           <button type="button" className="btn ghost" onClick={clear} aria-label="Select nothing">
@@ -109,16 +105,12 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
       {asked && (
         <BulkQuestion
           verb={asked}
-          jobs={jobs}
-          q={isAll ? q : null}
+          chosen={isAll ? { filter: q } : { jobs }}
+          inSight={jobs.filter(({ job_type: type }) => !isAll || type !== BULK_TYPE)}
           onClose={() => {
             setAsked(null);
           }}
-          onStarted={() => {
-            setAsked(null);
-            setShown(true);
-            clear();
-          }}
+          onStarted={clear}
         />
       )}
     </>
