@@ -30,7 +30,7 @@ from jobtracker.webhooks.desk import WebhookDesk
 
 
 def _held(name: str) -> Callable[[Request], Coroutine[Any, Any, Any]]:
-    """What the application holds under a name (`answering_app`)."""
+    """What the application holds under a name (`parts.Parts`)."""
 
     async def find(request: Request) -> Any:
         return getattr(request.app.state, name)
