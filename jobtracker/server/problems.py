@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
+from starlette.routing import Route
 
 from jobtracker.connection.write_rejection import write_rejection_of
 from jobtracker.errors import (
@@ -155,10 +155,10 @@ def problem(request: Request, status: int, title: str, detail: str, **more: Any)
 
 def _allowed(request: Request, given: str) -> str:
     """All methods of a path. Each method is a route of its own, and Starlette names only those of one route."""
-    path, paths = request.scope["path"], request.app.openapi()["paths"]
-    exact = [each for each in (path, f"{path}/") if each in paths]
-    matching = exact or [each for each in paths if compile_path(each)[0].match(path)]
-    methods = {method.upper() for each in matching for method in paths[each]} | set(filter(None, given.split(", ")))
+    path, routes = request.scope["path"], [each for each in request.app.routes if isinstance(each, Route)]
+    exact = [each for each in routes if each.path in {path, f"{path}/"}]
+    matching = exact or [each for each in routes if each.path_regex.match(path)]
+    methods = {method for each in matching for method in each.methods or ()} | set(filter(None, given.split(", ")))
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
