@@ -156,6 +156,7 @@ class Endpoints(
         tags: Sequence[str] = (),
         failure_policy: PolicyName = FailurePolicy.FAIL,
         start: bool = False,
+        unique: Mapping[str, Any] | None = None,
         **sending: Unpack[SendingOptions],
     ) -> Call[JobTree]:
         """Create a parent with sub-jobs, nested to any depth. Its own task runs after them and gets their results.
@@ -169,6 +170,7 @@ class Endpoints(
             tags: To find it by.
             failure_policy: What it does when a sub-job does not complete.
             start: Send it to Celery at once.
+            unique: As for `create`: the parent has the key, as long as it has one of the statuses.
             sending: When and where the parent's own task is sent: eta or countdown, expires, queue.
 
         Raises:
@@ -176,7 +178,7 @@ class Endpoints(
         """
         body: dict[str, Any] = {"name": name or job_type, "job_type": job_type, "payload": payload or {}}
         body |= {"priority": priority, "tags": list(tags), "failure_policy": failure_policy, "start": start}
-        body |= {"sub_jobs": list(sub_jobs), **_given(sending)}
+        body |= {"sub_jobs": list(sub_jobs), **_given(sending)} | ({"unique": unique} if unique else {})
         return Call("POST", "/api/jobs/with-subjobs", JobTree, body=body)
 
     @Endpoint
@@ -185,8 +187,11 @@ class Endpoints(
     ) -> Call[BatchCreated]:
         """Create up to 10,000 jobs without sub-jobs: all of them, or none. Returns their `ids`, in order.
 
+        Where another job has the `unique` key of one, its id is there, and `joined` has its place. Then there may be
+        200 jobs.
+
         Args:
-            jobs: `JobCreate`s, or mappings with the same fields: job_type, payload, name, priority, tags …
+            jobs: `JobCreate`s, or mappings with the same fields: job_type, payload, name, priority, tags, unique …
             start: Send them to Celery at once. Workers send them, if they are more than 50.
 
         Raises:

@@ -120,16 +120,34 @@ class Creation:
         fields: dict[str, Any] = {"status": Status.PENDING, "created": at_ms, "status_changed_at": at_ms, "run": 0}
         return as_recorded(record, **fields | ({"run": 1, "queued": at_ms} if start else {}))
 
-    def _submit(self, records: list[NewJob], at_ms: int, *, is_new: bool) -> bool:
+    def create_unique_tree(self, records: list[NewJob], at_ms: int, *, start: bool, is_new: bool) -> None:
+        """Record a tree whose root has a unique key, and start it.
+
+        It is recorded as a large one, however small it is: there one step decides about the key and about all of it.
+
+        Args:
+            records: Its jobs.
+            at_ms: When it is made.
+            start: Start it too: it has the times of its start.
+            is_new: Their ids are new. If not, they may be there already.
+        """
+        if start:
+            self._submit(records, at_ms, is_new=is_new, as_large=True)
+        else:
+            is_applied(records[-1].id, self.store.bulk_create(records, at_ms=at_ms, started=False))
+
+    def _submit(self, records: list[NewJob], at_ms: int, *, is_new: bool, as_large: bool = False) -> bool:
         """Record jobs as started, and send them; returns whether they are new.
 
         Args:
             records: The jobs.
             at_ms: When they are started.
             is_new: Their ids are new. If not, they may be there already.
+            as_large: They are recorded and sent as a large tree.
         """
         root = records[-1].id
-        record, send = (self._record_large, self._send_large) if is_large(records) else (self._record, self._send)
+        as_large = as_large or is_large(records)
+        record, send = (self._record_large, self._send_large) if as_large else (self._record, self._send)
         try:
             if not is_applied(root, record(records, at_ms)):
                 return False

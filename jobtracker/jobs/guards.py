@@ -72,10 +72,10 @@ def admit_payload(job_id: str, data: Mapping[str, str]) -> None:
         asked.admit([(job_id, bytes_of(data))])
 
 
-def release(job_id: str) -> None:
-    """Let a job count no more for who asks: it is not pending, or was not recorded."""
+def release(*job_ids: str) -> None:
+    """Let jobs count no more for who asks: they are not pending, or were not recorded."""
     if asked := admission.get():
-        asked.release([job_id])
+        asked.release([*job_ids])
 
 
 def releases_unrecorded(create: Callable[P, T]) -> Callable[P, T]:

@@ -172,6 +172,15 @@ class LargeValues:
         if self.objects is not None:
             self.objects.delete(name)
 
+    def remove_all(self, data: Mapping[str, str]) -> None:
+        """Remove the objects of data that was not stored. Those that can't be removed now, maintenance removes."""
+        for value in OBJECT_FIELDS:
+            if found := place_of(data, value):
+                try:
+                    self.remove(found.object)
+                except ObjectStoreError as error:
+                    logger.debug("An object that no job needs stays for a while: %s", error)
+
     # -- what nobody needs any more ----------------------------------------------------------------------------------
 
     def root(self) -> str:

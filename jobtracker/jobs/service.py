@@ -46,9 +46,11 @@ class JobService:
 
         self.create = releases_unrecorded(creation.create)
         self.create_one = releases_unrecorded(creation.create_one)
-        self.create_unique = releases_unrecorded(UniqueCreation(queries, creation).create_unique)
+        unique = UniqueCreation(queries, creation)
+        self.create_unique = releases_unrecorded(unique.create_unique)
+        self.create_unique_tree = releases_unrecorded(unique.create_unique_tree)
         self.submit = releases_unrecorded(creation.submit)
-        batches = BatchCreation(store, creation, dispatcher, propagation.cancellation)
+        batches = BatchCreation(store, queries, creation, dispatcher, propagation.cancellation)
         self.create_batch = releases_unrecorded(batches.create_batch)
         self.start = Starting(store, queries, registry, sender, large_values).start
         self.cancel = propagation.cancellation.cancel

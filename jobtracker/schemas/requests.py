@@ -57,6 +57,16 @@ class SubJobCreate(JobCreate):
     failure_policy: FailurePolicy = FailurePolicy.FAIL
     sub_jobs: list["SubJobCreate"] = Field(default=[])
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_key_of_its_own(cls, job: Any) -> Any:
+        if cls is SubJobCreate and isinstance(job, dict) and job.get("unique") is not None:
+            raise ValueError(
+                "A sub-job can't have a unique key: its parent would have to wait for a job of somebody else. Give "
+                "the key to the parent."
+            )
+        return job
+
     @field_validator("sub_jobs", mode="before")
     @classmethod
     def _limit_depth(cls, sub_jobs: Any) -> Any:
@@ -143,19 +153,44 @@ BATCH_LIMIT = 10_000
 """How many jobs one batch may have."""
 
 
+MOST_UNIQUE = 200
+"""How many jobs a batch may have in which a job has a unique key. All of it is recorded in one step, which takes the
+server some milliseconds."""
+
+
+class BatchJob(JobCreate):
+    """A job to create in a batch."""
+
+    unique: Unique | None = Field(None, description="No second job of its type has this key meanwhile.")
+
+
 class BatchCreate(BaseModel):
     """Independent jobs to create: all of them, or none."""
 
     model_config = ConfigDict(extra="forbid")
 
-    jobs: list[JobCreate] = Field(min_length=1, max_length=BATCH_LIMIT, description="None of them has sub-jobs.")
+    jobs: list[BatchJob] = Field(min_length=1, max_length=BATCH_LIMIT, description="None of them has sub-jobs.")
     start: bool = Field(False, strict=True, description="Send them to Celery at once.")
+
+    @model_validator(mode="after")
+    def _has_few_enough_for_keys(self) -> Self:
+        if len(self.jobs) > MOST_UNIQUE and any(job.unique for job in self.jobs):
+            raise ValueError(
+                f"a batch with unique keys has up to {MOST_UNIQUE} jobs, this one has {len(self.jobs)}. Send several "
+                "batches: those without unique keys may be larger"
+            )
+        return self
 
 
 class BatchCreated(BaseModel):
     """The jobs of a batch."""
 
-    ids: list[str] = Field(description="Their ids, in the order of the request.")
+    ids: list[str] = Field(
+        description="Their ids, in the order of the request; of one whose unique key another job has, that job's."
+    )
+    joined: list[int] = Field(
+        default=[], description="The places in `ids` of those other jobs, from 0: they were not created."
+    )
 
 
 def _sub_jobs_of(job: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import NotRecordedError
 from jobtracker.store.changes import NewJob
-from jobtracker.store.job_writer import JobWriter
+from jobtracker.store.job_writer import JobWriter, outcomes_of
 from jobtracker.store.pipeline import Call, batched
 
 _PLANTED = 200
@@ -40,10 +40,13 @@ class DraftWriter(JobWriter):
 
         Raises:
             NotRecordedError: It took too long: nothing is recorded.
+            UniqueKeyTakenError: Another job has the unique key of its root: nothing is recorded.
         """
         root = jobs[-1].id
         above_first = [*(job for job in reversed(jobs) if job.subs), *(job for job in jobs if not job.subs)]
-        return self._record(root, above_first, f"The tree of job {root}", at_ms, started=started, is_tree=True)
+        unique = str(jobs[-1].fields.get("unique", ""))
+        what = f"The tree of job {root}"
+        return self._record(root, above_first, what, at_ms, started=started, is_tree=True, unique=unique)
 
     def create_batch(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> Outcome:
         """Record jobs without sub-jobs, in their order.
@@ -83,7 +86,15 @@ class DraftWriter(JobWriter):
         pipe.execute()
 
     def _record(
-        self, name: str, jobs: Iterable[NewJob], what: str, at_ms: int, *, started: bool, is_tree: bool
+        self,
+        name: str,
+        jobs: Iterable[NewJob],
+        what: str,
+        at_ms: int,
+        *,
+        started: bool,
+        is_tree: bool,
+        unique: str = "",
     ) -> Outcome:
         part = self.keys.of(name)
         draft = part("draft", name)
@@ -93,8 +104,8 @@ class DraftWriter(JobWriter):
             (draft, [part.prefix, number, DRAFT_MS, text, name]) for number, text in enumerate(texts, start=1)
         )
         self._functions.call_all(self.client, "add_draft", calls)
-        args: list[str | int | float] = [part.prefix, name, at_ms, len(texts)]
-        outcome = Outcome(self._functions.call(self.client, "commit_draft", draft, args))
+        args: list[str | int | float] = [part.prefix, name, at_ms, len(texts), unique]
+        [outcome] = outcomes_of([self._functions.call(self.client, "commit_draft", draft, args)])
         if outcome is Outcome.MISSING:
             raise NotRecordedError(what)
         if outcome is not Outcome.APPLIED:

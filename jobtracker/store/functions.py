@@ -74,6 +74,10 @@ class Library:
                 raise answer
         return [answers[n] for n in range(len(calls))]
 
+    def call_together(self, client: RedisClient, command: str, calls: Calls) -> list[Any]:
+        """Call a command for each `(key, args)` of one partition, in order and in one step: nobody else is served."""
+        return list(self.begin(client, "batch", [_packed(command, calls)]).answers()[0])
+
     def call_all(self, client: RedisClient, command: str, calls: Iterable[tuple[str, Args]]) -> None:
         """Call a command for each `(key, args)`, in any order; while the server is at one the next one is made up."""
         begun: deque[PendingCalls] = deque()

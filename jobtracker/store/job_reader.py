@@ -151,6 +151,11 @@ class JobReader:
         holder: str | None = self.client.get(self.keys("unique", digest_in(record.unique)))
         return holder if holder != record.id else None
 
+    def unique_holders(self, digests: Sequence[str]) -> list[str]:
+        """The jobs that have some unique keys, of those that one has; the keys lie in one partition."""
+        found = self.client.mget([self.keys("unique", digest) for digest in digests]) if digests else []
+        return [job_id for job_id in found if job_id]
+
     def state(self, job_id: str) -> tuple[int, Status] | None:
         """A job's run and status; None where there is no such job, or its status is one of a newer release."""
         [record] = fetch(self.client, self.keys, [job_id])

@@ -123,10 +123,7 @@ class JobWriter:
             self._functions.call_many(
                 self.client, "mark_parent_notified", [self._notified_call(sub, "", settled=False) for sub in apart]
             )
-        try:
-            return [_OUTCOMES[outcome] for outcome in answers]
-        except KeyError as taken:
-            raise UniqueKeyTakenError(str(taken.args[0]).partition(" ")[2]) from None
+        return outcomes_of(answers)
 
     def apply(
         self,
@@ -294,6 +291,22 @@ class JobWriter:
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 _STATUSES = {str(status): status for status in Status}
 """Looked up in half the time that the enum takes; a status of a newer release is not there."""
+
+
+TAKEN = "taken "
+"""What `create` answers where another job has the unique key of one begins so; that job follows."""
+
+
+def outcomes_of(answers: Iterable[str]) -> list[Outcome]:
+    """What became of jobs that were to be recorded, of the answers of `create` or `commit_draft`.
+
+    Raises:
+        UniqueKeyTakenError: Another job has the unique key of one.
+    """
+    try:
+        return [_OUTCOMES[outcome] for outcome in answers]
+    except KeyError as taken:
+        raise UniqueKeyTakenError(str(taken.args[0]).removeprefix(TAKEN)) from None
 
 
 def _recorded_by(job: NewJob) -> int:

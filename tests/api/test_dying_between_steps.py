@@ -7,6 +7,7 @@ does what all of them have left.
 
 import itertools
 import json
+import uuid
 from collections.abc import Collection
 from contextlib import closing
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from support.recount import recount
 from support.workers_under_test import Project, job, new_project
 
 from jobtracker import Status
+from jobtracker.schemas.requests import Unique
 from jobtracker.server.idempotency import REPLAYED, answered_once
 from jobtracker.server.routers import jobs as routes
 from jobtracker.server.settings import ApiSettings
@@ -95,6 +97,15 @@ def create_and_start_a_large_tree(living):
     return creating(routes.create_job_with_sub_jobs, tree(start=True), 4)
 
 
+def create_a_unique_tree(living):
+    return creating(routes.create_job_with_sub_jobs, tree(unique=Unique(key=str(uuid.uuid4()))), 4, **UNSENT)
+
+
+def create_and_start_a_unique_tree(living):
+    unique = Unique(key=str(uuid.uuid4()))
+    return creating(routes.create_job_with_sub_jobs, tree(start=True, unique=unique), 4)
+
+
 def of_a_job(endpoint, root, **more):
     return Asked(endpoint, f"/api/jobs/{root}/{endpoint.__name__}", {"job_id": root}, root=root, **more)
 
@@ -135,6 +146,7 @@ def retry_a_tree(living):
 
 REQUESTS = [
     *(create, create_and_start, create_a_tree, create_and_start_a_tree),
+    *(create_a_unique_tree, create_and_start_a_unique_tree),
     *(create_a_large_tree, create_and_start_a_large_tree, start, start_a_tree, start_a_large_tree),
     *(cancel, cancel_a_tree_that_was_not_started, retry, retry_a_tree),
 ]

@@ -115,6 +115,9 @@ class CreateJobTree(SubJobCreate):
 
     sub_jobs: list[SubJobCreate] = Field(min_length=1, description="Each may have `sub_jobs` of its own.")
     start: bool = Field(False, strict=True, description="Send it to Celery at once.")
+    unique: Unique | None = Field(
+        None, description="No second job of its type has this key meanwhile. Sub-jobs have none."
+    )
 
 
 class Start(Sending):
@@ -187,7 +190,11 @@ def create_job(job: CreateJob, tracking: UseTracking, settings: UseSettings, res
     "/with-subjobs",
     status_code=201,
     response_model=JobTree,
-    responses=UNREADABLE,
+    responses={
+        **UNREADABLE,
+        200: {"model": JobTree, "description": "Another job has its unique key: that job."},
+        409: RESPONSES[409],
+    },
     dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)],
 )
 @router.post(
@@ -198,13 +205,24 @@ def create_job_with_sub_jobs(
 ) -> Response:
     """Create a parent with sub-jobs, up to 50 levels deep.
 
-    Up to 50 jobs are sent as a Celery chord when they are started. Workers send larger trees.
+    Up to 50 jobs are sent as a Celery chord when they are started. Workers send larger trees, and those that have a
+    unique key.
+
+    With `unique` the answer may be another job, as for one without sub-jobs.
     """
-    create = tracking.jobs.submit if job.start else tracking.jobs.create
-    job_id = create(job, request_id=request_id_var.get(), ids=ids_to_create(tracking))
+    ids, is_other, request_id = ids_to_create(tracking), False, request_id_var.get()
+    if job.unique is None:
+        create = tracking.jobs.submit if job.start else tracking.jobs.create
+        job_id = create(job, request_id=request_id, ids=ids)
+    else:
+        job_id, is_other = tracking.jobs.create_unique_tree(
+            job, job.unique, start=job.start, request_id=request_id, ids=ids
+        )
     tells_of(job_id, is_tree=True)
     response.headers["Location"] = f"{settings.api_root_path}/api/jobs/{job_id}"
-    return written(tracking.queries.tree_json(job_id), 201, response.headers)
+    if is_other:
+        response.headers["Existing-Job"] = job_id
+    return written(tracking.queries.tree_json(job_id), 200 if is_other else 201, response.headers)
 
 
 @router.get("/", response_model=JobPage, dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])

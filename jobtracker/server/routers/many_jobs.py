@@ -61,12 +61,15 @@ def create_jobs(batch: CreateBatch, tracking: UseTracking) -> WrittenJson:
     All are checked first: `errors` names those that can't be created by their places, `body.jobs.17.payload.text`.
     The request may have `MAX_REQUEST_BYTES`: by default 10 MB, which is 1 kB for each of 10,000 jobs. Up to 50
     started jobs are sent at once. Workers send the jobs of a larger batch.
+
+    A job may have a `unique` key. Where another job has it, that one's id is in `ids`, and `joined` has its place. A
+    batch with unique keys has up to 200 jobs.
     """
     note_audit(count=len(batch.jobs))
-    ids = tracking.jobs.create_batch(
+    made = tracking.jobs.create_batch(
         batch.jobs, start=batch.start, request_id=request_id_var.get(), ids=ids_to_create(tracking)
     )
-    return WrittenJson.of(BatchCreated(ids=ids), status_code=201)
+    return WrittenJson.of(BatchCreated(ids=made.ids, joined=made.joined), status_code=201)
 
 
 @router.post(

@@ -111,6 +111,8 @@ def _create_batch(url: str | None, jobs: list[dict[str, Any]], *, start: bool, a
         print_json(created)
     else:
         sys.stdout.writelines(f"{job_id}\n" for job_id in created.ids)
+        if created.joined:
+            typer.echo(f"{len(created.joined):,} of these were there before: they have the unique keys.", err=True)
 
 
 def read_payload(parts: list[str]) -> dict[str, Any]:
