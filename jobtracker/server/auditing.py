@@ -24,6 +24,9 @@ from jobtracker.schemas.audit import AuditOutcome
 from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.store.audit import AuditLog
 
+CLIENT = "jobtracker.client"
+"""The address in a request's scope, where trusted proxies say another one than that of the peer."""
+
 _CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
 _NOT_RECORDED = frozenset({401, 405, 429})
 _BELOW_JOBS = "/api/jobs/"
@@ -90,7 +93,7 @@ class AuditedRequest:
         named = [*self._scope.get("path_params", {}).values()]
         return {
             "request_id": request_id_var.get(),
-            "peer": peer[0] if peer else None,
+            "peer": self._scope.get(CLIENT) or (peer[0] if peer else None),
             "target": with_slashes(str(named[0])) if named else None,
         }
 

@@ -9,7 +9,9 @@ from jobtracker.core.access import Scope, shows_masked
 from jobtracker.errors import IssuerUnavailableError, NotAuthenticatedError, TooManyRequestsError
 from jobtracker.server.access.identities import ANONYMOUS, Identities
 from jobtracker.server.access.needs import PRINCIPAL
+from jobtracker.server.access.networks import client_of
 from jobtracker.server.access.quotas import act_as
+from jobtracker.server.auditing import CLIENT
 from jobtracker.server.page_files import path_within
 from jobtracker.server.problems import redis_away, refusal
 from jobtracker.server.settings import API_PATHS
@@ -40,6 +42,8 @@ class Authentication:
             await self.app(scope, receive, send)
             return
         identities: Identities = scope["app"].state.identities
+        if proxies := identities.rules.proxies:
+            scope[CLIENT] = client_of(scope, proxies)
         try:
             principal = await identities.of(scope)
             if principal != ANONYMOUS:
@@ -66,7 +70,8 @@ class Authentication:
 def _too_many_of_strangers(scope: AsgiScope) -> TooManyRequestsError | None:
     """Count a request of somebody who is not known, by its address; the error if it is too many."""
     try:
-        scope["app"].state.rates_of_strangers.take((scope.get("client") or ("An unknown address",))[0])
+        peer = scope.get("client") or ("An unknown address",)
+        scope["app"].state.rates_of_strangers.take(scope.get(CLIENT) or peer[0])
     except TooManyRequestsError as error:
         return error
     return None

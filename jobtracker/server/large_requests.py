@@ -20,6 +20,7 @@ from jobtracker.logging import request_id_var
 from jobtracker.server.access.needs import PRINCIPAL
 from jobtracker.server.access.quotas import act_as
 from jobtracker.server.answering import answering_app, log_json
+from jobtracker.server.auditing import CLIENT
 from jobtracker.server.problems import problem, unexpected
 from jobtracker.server.settings import ApiSettings
 
@@ -33,7 +34,7 @@ _LONGEST_S = 120
 
 _OF_SCOPE = (
     "type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
-    "client", "server", PRINCIPAL,
+    "client", "server", CLIENT, PRINCIPAL,
 )  # fmt: skip
 """What the other process gets of a request."""
 

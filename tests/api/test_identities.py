@@ -12,7 +12,7 @@ from jobtracker.core.access import ROLES, Scope
 from jobtracker.errors import NotAuthenticatedError
 from jobtracker.schemas.api_keys import Grant
 from jobtracker.server.access.identities import ANONYMOUS, KEPT_S, Identities, Rules
-from jobtracker.server.access.networks import networks_of
+from jobtracker.server.access.networks import client_of, networks_of
 from jobtracker.server.access.recent import Recent
 from jobtracker.store.api_keys import ApiKeys, Credential
 from jobtracker.store.sessions import Sessions
@@ -282,3 +282,28 @@ def test_a_revoked_key_is_refused_after_some_seconds_at_the_latest(api_keys, ses
         wait_until(is_refused)
     finally:
         loop.close()
+
+
+PROXIES = networks_of("10.0.0.0/24,::1")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("192.0.2.1", ["203.0.113.9"], "192.0.2.1"),  # no proxy of ours: it may say what it wants
+        ("10.0.0.5", [], "10.0.0.5"),
+        ("10.0.0.5", ["203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.5", ["192.0.2.7, 203.0.113.9"], "203.0.113.9"),  # the client wrote the first one itself
+        ("10.0.0.5", ["192.0.2.7", "203.0.113.9, 10.0.0.6"], "203.0.113.9"),
+        ("::ffff:10.0.0.5", ["2001:db8::7"], "2001:db8::7"),
+        ("10.0.0.5", ["203.0.113.9, unknown"], "10.0.0.5"),
+        ("10.0.0.5", ["10.0.0.7"], "10.0.0.7"),
+    ],
+)
+def test_where_a_request_came_from_is_what_trusted_proxies_say(peer, forwarded, client):
+    headers = [(b"host", b"api"), *((b"x-forwarded-for", value.encode()) for value in forwarded)]
+    assert client_of({"client": (peer, 1), "headers": headers}, PROXIES) == client
+
+
+def test_a_request_over_a_unix_socket_has_no_address():
+    assert client_of({"client": None, "headers": []}, PROXIES) is None

@@ -1,9 +1,9 @@
 """Where requests come from: addresses, and the networks that settings name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -37,3 +37,27 @@ def address_of(host: str | None) -> Address | None:
 def is_in(address: Address | None, networks: Sequence[Network]) -> bool:
     """Whether an address lies in one of these networks."""
     return address is not None and any(address in network for network in networks)
+
+
+def client_of(scope: Mapping[str, Any], proxies: Sequence[Network]) -> str | None:
+    """The address that a request came from first, as far as trusted proxies say it in X-Forwarded-For.
+
+    Each proxy adds the address that it was asked from. What stands before the last address that is not a trusted
+    proxy's, the client may have written itself.
+
+    Args:
+        scope: Of the request (ASGI).
+        proxies: The networks of trusted proxies.
+    """
+    client = (scope.get("client") or (None,))[0]
+    if not is_in(address_of(client), proxies):
+        return client
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    for each in reversed(",".join(values).split(",")):
+        address = address_of(each.strip())
+        if address is None:
+            break
+        client = str(address)
+        if not is_in(address, proxies):
+            break
+    return client
