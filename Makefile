@@ -3,7 +3,6 @@
 VENV        ?= .venv
 PYTHON      ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
                    $$python -c '$(IS_NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
-REDIS_URL   ?= redis://localhost:6379
 API_HOST    ?= 0.0.0.0
 API_PORT    ?= 19000
 CONCURRENCY ?= 2
@@ -11,7 +10,8 @@ QUEUES      ?=
 ARGS        ?=
 COMPOSE     ?= $(shell docker compose version > /dev/null 2>&1 && echo docker compose || echo docker-compose)
 
-export REDIS_URL
+# Only for what runs here: containers have a Redis of their own.
+api worker flower: export REDIS_URL ?= redis://localhost:6379
 # Every process would compile all that it imports, which takes as long again as the rest of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -24,7 +24,7 @@ DOCS_VENV      = $(VENV)-docs
 DOCS_INSTALLED = $(DOCS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install page page-types demo up api worker flower build run dev stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock docs screenshots
+.PHONY: help install page page-types demo up api worker flower build run dev upgrade rollback stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock docs screenshots
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -53,32 +53,55 @@ worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCUR
 flower: $(INSTALLED) ## Run Flower alone, against REDIS_URL (FLOWER_PORT=5555 FLOWER_BASIC_AUTH=user:password)
 	@$(BIN)/python -m jobtracker.local.flower
 
-# -- with Docker: these need nothing else. Flower's password is needed to start only.
+# -- with Docker: these need nothing else. docs/how-to/docker-compose.md says more.
 
-IDLE_COMPOSE = FLOWER_BASIC_AUTH="$${FLOWER_BASIC_AUTH:-none:none}" $(COMPOSE)
+EVERYTHING = $(COMPOSE) --profile '*'
+IMAGE      = $${JOBTRACKER_IMAGE:-jobtracker}
+# What the images are labelled with; the version is a tag as well.
+LABELS     = JOBTRACKER_VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+    JOBTRACKER_REVISION="$$(git describe --always --dirty --abbrev=40 --exclude '*' 2> /dev/null)"
+# Of an image that was built anew, the older one has no name; it goes unless a container has it.
+PRUNE      = docker image prune --force --filter label=jobtracker.image > /dev/null
+# These stay in .env if they are given to make: `make run WORKERS=4`.
+KEPT       = $(foreach name,WORKERS API_REPLICAS,$(if $(filter command,$(origin $(name))),$(name)=$($(name))))
 
-build: engine ## Build the image, for Docker Compose
-	@$(IDLE_COMPOSE) build $(ARGS)
+build: engine ## Build the images, for Docker Compose
+	@$(LABELS) $(COMPOSE) build $(ARGS)
+	@$(PRUNE)
 
-run: engine password ## Start all in containers, in the background (ARGS="--scale worker=4")
+run: engine kept password ## Start all in containers, in the background (WORKERS=4: so many, from now on)
+	@docker image inspect "$(IMAGE):$${JOBTRACKER_TAG:-latest}" "$(IMAGE)-worker:$${JOBTRACKER_TAG:-latest}" \
+	    > /dev/null 2>&1 || $(LABELS) $(COMPOSE) build
 	@$(COMPOSE) up --detach --wait $(ARGS) || { \
+	    $(COMPOSE) logs --no-log-prefix --tail 20 settings >&2; \
 	    echo 'Not everything runs: the lines above or make logs say why. make stop ends what does.' >&2; \
 	    echo '(A port that is taken: API_PORT and FLOWER_PORT choose others.)' >&2; exit 1; }
-	@echo "API     http://$$($(COMPOSE) port api 19000 | sed 's/^0\.0\.0\.0/localhost/')/docs"
-	@echo "Flower  http://$$($(COMPOSE) port flower 5555) (user and password: FLOWER_BASIC_AUTH in .env or the environment)"
+	@$(PRUNE)
+	@echo "API     http://$$($(COMPOSE) port listener 19000 | sed 's/^0\.0\.0\.0/localhost/')/docs"
+	@flower=$$($(COMPOSE) port flower 5555 2> /dev/null) && [ -n "$$flower" ] || exit 0; \
+	    echo "Flower  http://$$flower (user and password: FLOWER_BASIC_AUTH in .env or the environment)"
 
-dev: engine password ## Build and run all in containers, with their logs, until Ctrl-C
+dev: engine kept password ## Build and run all in containers, with their logs, until Ctrl-C
 	@$(COMPOSE) up --build $(ARGS)
 
+upgrade: engine build ## Build, and replace API and workers one by one: no request is refused, running tasks end first
+	@COMPOSE='$(COMPOSE)' deploy/upgrade.sh
+	@$(PRUNE)
+
+rollback: engine ## Replace API and workers one by one by the images that they had before the last upgrade
+	@for image in "$(IMAGE)" "$(IMAGE)-worker"; do docker image inspect "$$image:previous" > /dev/null || exit; \
+	    docker tag "$$image:previous" "$$image:$${JOBTRACKER_TAG:-latest}" || exit; done
+	@COMPOSE='$(COMPOSE)' deploy/upgrade.sh
+
 stop: engine ## Stop the containers; running tasks go back to their queue, and what is stored stays
-	@$(IDLE_COMPOSE) stop $(ARGS)
+	@$(EVERYTHING) stop $(ARGS)
 
 clean: engine ## Remove the containers and the volumes, with all jobs in them
-	@echo 'Removing the containers, their network, and the volumes with all jobs. The image and .env stay.'
-	@$(IDLE_COMPOSE) down --volumes --remove-orphans
+	@echo 'Removing the containers, their networks, and the volumes with all jobs. The images and .env stay.'
+	@$(EVERYTHING) down --volumes --remove-orphans
 
 logs: engine ## Follow the logs of the containers (ARGS=worker for those of one service)
-	@$(IDLE_COMPOSE) logs --follow --tail 100 $(ARGS)
+	@$(EVERYTHING) logs --follow --tail 100 $(ARGS)
 
 .PHONY: engine
 engine:
@@ -88,12 +111,21 @@ engine:
 	@docker info > /dev/null 2>&1 || { \
 	    echo 'The Docker engine does not answer: start it, and let your user use it (group docker).' >&2; exit 1; }
 
+.PHONY: kept
+kept:
+	@umask 077; for each in $(KEPT); do \
+	    { grep -v "^$${each%%=*}=" .env 2> /dev/null; echo "$$each"; } > .env.new; mv .env.new .env; \
+	    echo "Wrote into .env, for Docker Compose: $$each"; done
+
+# The first time, Flower is wanted, and gets a password.
 .PHONY: password
 password:
-	@[ -n "$$FLOWER_BASIC_AUTH" ] || grep -qs '^FLOWER_BASIC_AUTH=.' .env || { umask 077; \
-	    auth="FLOWER_BASIC_AUTH=admin:$$(LC_ALL=C tr -dc A-Za-z0-9 < /dev/urandom | head -c 24)"; \
-	    { [ -z "$$(tail -c 1 .env 2> /dev/null)" ] || echo; echo "$$auth"; } >> .env && \
-	    echo "Wrote into .env, for Docker Compose: $$auth"; }
+	@umask 077; add() { { [ -z "$$(tail -c 1 .env 2> /dev/null)" ] || echo; echo "$$1"; } >> .env; \
+	        echo "Wrote into .env, for Docker Compose: $$1"; }; \
+	    [ -n "$${COMPOSE_PROFILES+set}" ] || grep -qs '^COMPOSE_PROFILES=' .env || add COMPOSE_PROFILES=flower; \
+	    case ",$${COMPOSE_PROFILES-$$(sed -n 's/^COMPOSE_PROFILES=//p' .env | tail -n 1)}," in *,flower,*) \
+	    [ -n "$$FLOWER_BASIC_AUTH$$FLOWER_BASIC_AUTH_FILE" ] || grep -qsE '^FLOWER_BASIC_AUTH(_FILE)?=.' .env || \
+	        add "FLOWER_BASIC_AUTH=admin:$$(LC_ALL=C tr -dc A-Za-z0-9 < /dev/urandom | head -c 24)";; esac
 
 # --
 

@@ -39,16 +39,30 @@ class EnvironmentSettings(BaseModel):
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read the settings from `environ` (default: the process's own); an empty variable counts as not set.
 
+        A secret, a field that is not shown (`repr=False`), may be in a file that `<NAME>_FILE` names.
+
         Raises:
-            SettingsError: A value can't be used.
+            SettingsError: A value can't be used, or a file can't be read.
         """
         environ = os.environ if environ is None else environ
         values = {name: environ[name.upper()] for name in cls.model_fields if environ.get(name.upper())}
+        for name in cls.secrets():
+            if path := environ.get(f"{name}_FILE"):
+                if name.lower() in values:
+                    raise SettingsError(
+                        f"Bad settings in the environment. {name}: is set, and {name}_FILE is too: set one of them."
+                    )
+                values[name.lower()] = _secret_in(path, f"{name}_FILE")
         try:
             return cls.model_validate(values)
         except ValidationError as error:
             problems = "; ".join(f"{str(e['loc'][0]).upper()}: {without_prefix(e['msg'])}" for e in error.errors())
             raise SettingsError(f"Bad settings in the environment. {problems}") from error
+
+    @classmethod
+    def secrets(cls) -> list[str]:
+        """The variables whose value may be in a file."""
+        return [name.upper() for name, field in cls.model_fields.items() if not field.repr]
 
     def check(self) -> None:
         """Do nothing where an application of ours can run with these settings.
@@ -66,6 +80,20 @@ class EnvironmentSettings(BaseModel):
         except SettingsError as error:
             raise SystemExit(str(error)) from error
         return settings
+
+
+def _secret_in(path: str, variable: str) -> str:
+    """The text in a file, without the line break at its end."""
+    try:
+        secret = Path(path).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(
+            f"Bad settings in the environment. {variable}: {path} can't be read: {reason}."
+        ) from error
+    if not secret:
+        raise SettingsError(f"Bad settings in the environment. {variable}: {path} is empty.")
+    return secret
 
 
 class Settings(EnvironmentSettings):

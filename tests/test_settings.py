@@ -223,3 +223,34 @@ def test_what_only_this_machine_reaches_is_loopback(host):
 )
 def test_what_others_reach_is_not_loopback(host):
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"])
+def test_a_secret_may_be_in_a_file(tmp_path, name):
+    secret = tmp_path / "secret"
+    secret.write_text("redis://:password@redis.example:6379/2\n")
+    settings = Settings.from_env({f"{name}_FILE": str(secret), name: ""})
+    assert getattr(settings, name.lower()) == "redis://:password@redis.example:6379/2"
+
+
+def test_a_setting_that_is_no_secret_has_no_file(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert Settings.from_env({"TRACKING_NAMESPACE_FILE": str(tmp_path / "file")}) == Settings()
+
+
+def test_a_secret_that_is_set_twice_is_an_error(tmp_path):
+    (tmp_path / "secret").write_text("redis://one")
+    with pytest.raises(SettingsError, match="REDIS_URL: is set, and REDIS_URL_FILE is too: set one of them"):
+        Settings.from_env({"REDIS_URL": "redis://other", "REDIS_URL_FILE": str(tmp_path / "secret")})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "can't be read: No such file"), (b"\n", "is empty"), (b"\xff\xfe", "can't be read: it is not text")],
+)
+def test_a_file_without_a_secret_is_an_error_that_names_it(tmp_path, content, message):
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError, match=f"REDIS_URL_FILE: {path} {message}"):
+        Settings.from_env({"REDIS_URL_FILE": str(path)})

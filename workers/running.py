@@ -24,6 +24,9 @@ class RunSettings(EnvironmentSettings):
     worker_liveness_file: Path | None = Field(
         None, description="A file that is there, and new, while the worker consumes. For health checks."
     )
+    worker_hung_s: float = Field(
+        120.0, gt=0, description="A worker whose file is older hangs: `python -m workers.watchdog` kills it."
+    )
 
 
 def install(app: Celery, settings: RunSettings) -> None:

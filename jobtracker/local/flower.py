@@ -25,7 +25,12 @@ class FlowerSettings(Settings):
     flower_port: int = Field(default=5555, ge=1, le=65535, description="The port it listens on.")
     flower_auth: str | None = Field(default=None, description="Flower's pattern of OAuth users.")
     flower_basic_auth: str | None = Field(
-        default=None, validate_default=True, description="user:password, or several separated by commas."
+        default=None, validate_default=True, repr=False, description="user:password, or several separated by commas."
+    )
+    flower_url_prefix: str = Field(
+        default="",
+        pattern="^(/?[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$",
+        description="The path below which a proxy shows Flower, e.g. flower.",
     )
 
     @field_validator("flower_basic_auth")
@@ -53,6 +58,8 @@ def run(settings: FlowerSettings) -> None:
     for name in [name for name in os.environ if name.startswith("FLOWER_") and not os.environ[name]]:
         del os.environ[name]  # Flower takes an empty password for one
     os.environ["FLOWER_ADDRESS"] = settings.flower_address
+    if settings.flower_basic_auth:  # perhaps of a file, which Flower does not read
+        os.environ["FLOWER_BASIC_AUTH"] = settings.flower_basic_auth
     # By default Flower switches task events on at all workers, every five seconds (flower/events.py).
     os.environ["FLOWER_ENABLE_EVENTS"] = str(settings.task_events)
     app = Celery("flower")

@@ -16,6 +16,7 @@ from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.local.extras import need_flower, need_server
 from jobtracker.local.ports import free_port, need_free_port
 from jobtracker.local.supervisor import Supervisor
+from jobtracker.settings import Settings
 
 _SAMPLE_APP = "workers/app.py"
 _HEALTH_PATH = "/api/tracking/health"  # which, unlike /api/health, asks for workers too
@@ -23,6 +24,7 @@ _WORKERS_PATH = "/api/tracking/worker-stats"
 _WORKER = "local@"
 _LEASE_PATIENCE_S = 5
 _OTHER_SERVERS = {"REDIS_DB", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"}
+_OTHER_SERVERS |= {f"{name}_FILE" for name in Settings.secrets()}
 """Variables that would lead Celery or jobtracker elsewhere."""
 _FLOWER_HOST = "127.0.0.1"
 _ANSWER_TIMEOUT_S = 5

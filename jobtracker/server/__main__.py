@@ -1,5 +1,8 @@
 """Serves the API: `python -m jobtracker.server`."""
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 from jobtracker.broker.config import check_results
 from jobtracker.errors import MissingExtraError
 from jobtracker.local.child_process import ProcessError
@@ -7,8 +10,14 @@ from jobtracker.local.extras import need_server
 from jobtracker.local.ports import need_free_port
 from jobtracker.objects.object_store import ObjectStoreError
 from jobtracker.objects.opening import check_object_store
+from jobtracker.server.listening import HandedSocket, ListenerError
 from jobtracker.server.settings import ApiSettings
 from jobtracker.settings import SettingsError
+
+if TYPE_CHECKING:
+    import socket
+
+    import uvicorn
 
 _STOP_S = 5
 """How long requests may still take when the API is told to stop. Otherwise one slow client could delay the stop."""
@@ -33,14 +42,17 @@ def main(application: str = "jobtracker.server:create_app", settings_class: type
         need_free_port(settings.api_port, settings.api_host, instead="choose another one by API_PORT")
         check_object_store(settings)
         check_results(settings)
-    except (MissingExtraError, ObjectStoreError, ProcessError, SettingsError) as error:
+        handed = HandedSocket(settings.api_listener) if settings.api_listener else None
+    except (ListenerError, MissingExtraError, ObjectStoreError, ProcessError, SettingsError) as error:
         raise SystemExit(str(error)) from error
     import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
+    from uvicorn.supervisors import Multiprocess
 
     from jobtracker.server.answering import log_json
 
     log_json(settings)
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         factory=True,
         http="jobtracker.server.slow_clients:PatientProtocol",
@@ -52,6 +64,21 @@ def main(application: str = "jobtracker.server:create_app", settings_class: type
         timeout_graceful_shutdown=_STOP_S,
         timeout_worker_healthcheck=_START_S,
     )
+    sockets = [config.bind_socket()]
+    if handed:
+        sockets.append(handed.socket)
+        handed.stop_with_holder()
+    if settings.api_workers > 1:
+        Multiprocess(config, sockets=sockets).run()
+    elif not _serve(uvicorn.Server(config), sockets):
+        raise SystemExit(STARTUP_FAILURE)
+
+
+def _serve(server: "uvicorn.Server", sockets: "list[socket.socket]") -> bool:
+    """Serve in this process until a signal ends it; whether it had started."""
+    with suppress(KeyboardInterrupt):  # uvicorn raises what it was told to end by
+        server.run(sockets)
+    return server.started
 
 
 if __name__ == "__main__":

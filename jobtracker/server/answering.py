@@ -69,7 +69,11 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.answered_once = answered_once
         async with parts.running(runs_maintenance=runs_maintenance):
             end_with_parent()
-            yield {"client_timeout_s": settings.api_client_timeout_s, "hub": parts.hub}
+            yield {
+                "client_timeout_s": settings.api_client_timeout_s,
+                "others_listen": settings.api_listener is not None,
+                "hub": parts.hub,
+            }
 
     app = FastAPIOffline(  # its documentation pages load nothing from elsewhere
         title=settings.service_name,

@@ -1,6 +1,7 @@
 """Settings of the API, on top of the library's."""
 
 import re
+from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -20,6 +21,10 @@ class ApiSettings(Settings):
     debug: bool = Field(default=False, description="Log more, and show unexpected errors to the caller.")
     api_host: str = Field(default="0.0.0.0", description="Where the API listens.")  # noqa: S104 (documented default)
     api_port: int = Field(default=19000, ge=0, le=65535, description="The port it listens on.")
+    api_listener: Path | None = Field(
+        default=None,
+        description="A Unix socket over which the API is handed a listening socket that outlives it, beside its own.",
+    )
     api_allowed_hosts: str = Field(
         default="",
         description="Names that the API answers to beside localhost, its machine's own and IP addresses, separated "
@@ -37,8 +42,8 @@ class ApiSettings(Settings):
     )
     api_trusted_proxies: str = Field(
         default="",
-        description="Networks of proxies whose X-Forwarded-User and X-Forwarded-Groups say who asks, separated by "
-        "commas. Those of others are ignored.",
+        description="Networks of proxies, separated by commas, whose X-Forwarded-User and X-Forwarded-Groups say who "
+        "asks, and X-Forwarded-For from where. Those of others are ignored.",
     )
     api_roles: str = Field(
         default="",

@@ -14,6 +14,10 @@ _LOOKS = 4
 """How often a connection is checked within API_CLIENT_TIMEOUT_S."""
 
 
+_LAST_REQUEST_S = 2.0
+"""How long a client that is connected may still begin a request when the server stops and others go on."""
+
+
 class PatientProtocol(Protocol):
     """HTTP with API_CLIENT_TIMEOUT_S for clients: to send the head of a request, or to read some of an answer.
 
@@ -29,6 +33,7 @@ class PatientProtocol(Protocol):
         self._unread_bytes = 0
         self._has_read = False
         self._stalled = 0
+        self._is_ending = False
         self._next_look = self.loop.call_later(self._interval_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -40,7 +45,19 @@ class PatientProtocol(Protocol):
         """The server is about to stop: streams that would not end by themselves end now."""
         if hub := self.app_state.get("hub"):
             hub.end()
-        super().shutdown()
+        if self.app_state.get("others_listen") and (self.cycle is None or self.cycle.response_complete):
+            # A client may be sending its next request just now, which would meet a closed connection. It gets an
+            # answer that ends the connection; then the client makes another one, which others accept.
+            self._is_ending = True
+            self.loop.call_later(_LAST_REQUEST_S, super().shutdown)
+        else:
+            super().shutdown()
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a request has come."""
+        super().data_received(data)
+        if self._is_ending and self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def resume_writing(self) -> None:
         """The client has read nearly all that there was to read."""

@@ -5,6 +5,7 @@ import signal
 import time
 
 import pytest
+from support.liveness import processes_below
 from support.serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, running_worker, waiting
 
 from jobtracker.local.child_process import ChildProcess
@@ -61,3 +62,22 @@ def test_a_file_is_renewed_while_a_worker_consumes_and_gone_when_it_stops(api, t
         eventually(lambda: path.stat().st_mtime_ns > first)
         stop(worker)
     assert not path.exists()
+
+
+def test_a_worker_that_hangs_is_killed_and_what_runs_it_is_told(api, tmp_path):
+    settings = {"worker_liveness_file": tmp_path / "alive", "worker_hung_s": 4, "module": "workers.watchdog"}
+    with running_worker(api, SHIPPED_DOCUMENTS, **settings) as worker:
+        for process in processes_below(worker.pid):
+            os.kill(process, signal.SIGSTOP)
+        eventually(lambda: worker.exit_status() is not None)
+        assert worker.exit_status() == 70
+        assert "does not answer for 4 s" in worker.log_tail()
+
+
+def test_a_watchdog_passes_on_what_it_is_told(api, tmp_path):
+    settings = {"worker_liveness_file": tmp_path / "alive", "module": "workers.watchdog", "worker_stop_s": 30}
+    with running_worker(api, SHIPPED_DOCUMENTS, **settings) as worker:
+        job_id = launch(api, 1)
+        assert stop(worker) < 15
+        assert worker.exit_status() == 0
+    assert api.job(job_id)["status"] == "completed"

@@ -81,7 +81,7 @@ if os.environ.get("CELERY_NODES") == "containers":
         return default_redis_broker_image
 
     default_worker_container = container(
-        image=os.environ.get("JOBTRACKER_IMAGE", "jobtracker"),
+        image=os.environ.get("JOBTRACKER_IMAGE", "jobtracker") + "-worker",
         environment=fxtr("default_worker_env"),
         network="{default_pytest_celery_network.name}",
         volumes={"{default_worker_volume.name}": DEFAULT_WORKER_VOLUME},

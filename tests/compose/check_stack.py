@@ -4,10 +4,15 @@ Image, containers, network, volume and ports are of its own, by name, and gone i
 PYTHON_IMAGE and REDIS_IMAGE say.
 """
 
+import http.client
+import json
 import os
+import re
 import secrets
+import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +25,7 @@ from support.liveness import wait_until
 from support.serving import ROOT, waiting
 
 from jobtracker import Client, Status
+from jobtracker.core.version import package_version
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.jobs import Job
 from jobtracker.server.settings import ApiSettings
@@ -28,11 +34,15 @@ from jobtracker.store.keys import Keys
 pytestmark = pytest.mark.timeout(1200)
 
 GRACE_S = 10
+LAYER_BYTES = 5_000_000
+SUBNET = os.environ.get("COMPOSE_SUBNET", "172.31.249.0/24")
+SETTINGS_S = 30
+"""A wrong setting is told in some seconds; without the check it takes one and a half minutes."""
 AGAIN_WITHIN_S = 60
 """So soon runs again what was lost with its worker: LEASE_LOST_S, MAINTENANCE_INTERVAL_S and some more."""
 WORKERS = 4
-FILES_BYTES = 640_000_000
-"""The most that the image may add to its base."""
+API_BYTES, WORKER_BYTES = 200_000_000, 640_000_000
+"""The most that the images may add to their base."""
 
 
 class Stack:
@@ -48,6 +58,7 @@ class Stack:
             **kept,
             "COMPOSE_PROJECT_NAME": self.name,
             "COMPOSE_ENV_FILES": os.devnull,
+            "COMPOSE_PROFILES": "flower",
             "JOBTRACKER_IMAGE": self.name,
             "API_HOST": "127.0.0.1",
             "API_PORT": str(self.api_port),
@@ -70,6 +81,10 @@ class Stack:
     def docker(self, *args: str) -> list[str]:
         """The words that a command of Docker prints."""
         return self.run("docker", *args).split()
+
+    def containers(self, service: str | None = None) -> list[str]:
+        """The ids of the containers that run, of one service or of all."""
+        return self.compose("ps", "--quiet", *([service] if service else [])).split()
 
     def run(self, *argv: str, **env: str) -> str:
         """What a command prints."""
@@ -103,8 +118,9 @@ class Stack:
         self.client.close()
         self.make("clean")
         mine = f"label=com.docker.compose.project={self.name}"
-        if images := self.docker("image", "ls", "--quiet", self.name):
-            self.docker("image", "rm", *images)
+        for name in (self.name, f"{self.name}-worker"):
+            if images := set(self.docker("image", "ls", "--quiet", name)):
+                self.docker("image", "rm", "--force", *images)
         for kind, all_of_them in (("container", ["--all"]), ("volume", []), ("network", [])):
             assert self.docker(kind, "ls", "--quiet", *all_of_them, "--filter", mine) == []
 
@@ -202,19 +218,47 @@ def test_flower_opens_with_its_password_only(stack):
     assert "celery@" in stack.flower("/workers", stack.user).text
 
 
-def test_without_a_password_nothing_starts_and_compose_says_what_to_do(stack):
-    with pytest.raises(AssertionError, match="set it to user:password in the environment"):
-        stack.compose("up", "--detach", FLOWER_BASIC_AUTH="")
+def test_a_wrong_setting_is_told_before_anything_waits(stack):
+    began = time.monotonic()
+    with pytest.raises(AssertionError, match=r"Bad settings in the environment\. MAX_LOG_LINES: Input should be"):
+        stack.make("run", MAX_LOG_LINES="0")
+    assert time.monotonic() - began < SETTINGS_S
+    with pytest.raises(
+        AssertionError, match="FLOWER_BASIC_AUTH: must be user:password where others can reach Flower"
+    ):
+        stack.compose("up", "--detach", "--wait", FLOWER_BASIC_AUTH="")
 
 
-def test_the_image_holds_what_runs_and_not_more(stack):
-    in_it = "id -u; ls /app; cd /opt/jobtracker/lib/python3*/site-packages; ls -d pip uv pytest mypy hatchling; "
-    in_it += "command -v cc gcc; ls -A /tmp; touch /app/x /opt/jobtracker/x && echo it can be written to"
-    script = f"({in_it}) 2> /dev/null; true"
-    assert stack.docker("run", "--rm", "--entrypoint", "sh", stack.name, "-c", script) == ["10001", "api", "workers"]
-    base = os.environ.get("PYTHON_IMAGE", "python:3.13-slim-trixie")
-    own, of_base = map(int, stack.docker("image", "inspect", "--format", "{{.Size}}", stack.name, base))
-    assert own - of_base < FILES_BYTES
+def test_the_images_hold_what_runs_and_not_more(stack):
+    for name, application, limit in (("", "api", API_BYTES), ("-worker", "workers", WORKER_BYTES)):
+        image = f"{stack.name}{name}"
+        in_it = "id -u; ls /app; cd /opt/jobtracker/lib/python3*/site-packages; ls -d pip uv pytest mypy hatchling; "
+        in_it += "command -v cc gcc; ls -A /tmp; touch /app/x /opt/jobtracker/x && echo it can be written to"
+        script = f"({in_it}) 2> /dev/null; true"
+        found = stack.docker("run", "--rm", "--entrypoint", "sh", image, "-c", script)
+        assert [each for each in found if not each.endswith(".dist-info")] == sorted(
+            ["10001", application, "bin", "jobtracker"]
+        )
+        base = os.environ.get("PYTHON_IMAGE", "python:3.13-slim-trixie")
+        own, of_base = map(int, stack.docker("image", "inspect", "--format", "{{.Size}}", image, base))
+        assert own - of_base < limit
+
+
+def test_the_images_say_what_they_are(stack):
+    for name in (stack.name, f"{stack.name}-worker"):
+        labels = json.loads(" ".join(stack.docker("image", "inspect", "--format", "{{json .Config.Labels}}", name)))
+        assert labels["org.opencontainers.image.version"] == package_version()
+        assert labels["org.opencontainers.image.licenses"] == "MIT"
+        assert stack.docker("image", "ls", "--quiet", f"{name}:{package_version()}")
+
+
+def test_nothing_can_be_written_and_everything_is_limited(stack):
+    for container in stack.containers():
+        facts = json.loads(stack.run("docker", "inspect", container))[0]
+        host = facts["HostConfig"]
+        assert (host["ReadonlyRootfs"], host["CapDrop"], host["PidsLimit"] > 0) == (True, ["ALL"], True)
+        assert host["Memory"] > 0 or "settings" in facts["Name"]
+        assert host["Privileged"] is False
 
 
 def test_what_is_stopped_stops_in_time_gives_its_tasks_back_and_goes_on_later(stack):
@@ -282,3 +326,260 @@ def test_an_api_of_several_processes_and_a_store_of_several_partitions_do_the_sa
     assert stack.compose("top", "api").count("multiprocessing.spawn") == 2
     with slow_client(stack):
         stack.stop()
+
+
+def asked(stack: Stack, path: str, key: str | None = None, *, host: str = "127.0.0.1") -> httpx.Response:
+    """The API's answer to somebody with that key."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return httpx.get(f"http://{host}:{stack.api_port}{path}", headers=headers, timeout=20, trust_env=False)
+
+
+def made_key(stack: Stack, role: str) -> dict[str, str]:
+    """A new API key."""
+    create = ("jobtracker", "keys", "create", "--owner", "ada", "--role", role, "--json")
+    return dict(json.loads(stack.compose("exec", "-T", "api", *create)))
+
+
+def test_once_there_is_a_key_nobody_is_let_in_without_one_and_all_else_goes_on(stack):
+    stack.make("run")
+    assert asked(stack, "/api/jobs/").status_code == 200
+    made = made_key(stack, "operator")
+    wait_until(lambda: asked(stack, "/api/jobs/").status_code == 401, timeout_s=30)
+    assert "Send an API key" in asked(stack, "/api/jobs/").json()["detail"]
+    assert asked(stack, "/api/jobs/", made["key"]).status_code == 200
+    assert asked(stack, "/api/health").status_code == 200
+    with Client(str(stack.http.base_url), api_key=made["key"]) as client:
+        job_id = client.create("custom", waiting(0.1), start=True).id
+        assert client.wait(job_id, timeout_s=60).status is Status.COMPLETED
+    assert stack.flower("/workers").status_code == 401
+    assert "celery@" in stack.flower("/workers", stack.user).text
+    stack.compose("exec", "-T", "api", "jobtracker", "keys", "revoke", "--forget", made["id"])
+    wait_until(lambda: asked(stack, "/api/jobs/").status_code == 200, timeout_s=30)
+
+
+def test_who_is_not_of_the_network_needs_a_key_before_there_is_one(stack):
+    stack.make("run", API_OPEN_TO="")
+    refused = asked(stack, "/api/jobs/")
+    assert refused.status_code == 401
+    assert "No API key was made yet: until then only this machine may ask" in refused.json()["detail"]
+    assert "jobtracker keys create --owner NAME" in refused.json()["detail"]
+    stack.make("run")
+
+
+class Asker(threading.Thread):
+    """A client that asks all the time, by one connection as long as it is open, or by a new one each time."""
+
+    def __init__(self, port: int, *, keeps: bool) -> None:
+        super().__init__()
+        self.answered, self.wrong, self.done = 0, list[str](), threading.Event()
+        self._port, self._keeps = port, keeps
+
+    def run(self) -> None:
+        connection = None
+        while not self.done.is_set():
+            try:
+                connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+                connection.request("GET", "/api/jobs/?page_size=1")
+                response = connection.getresponse()
+                response.read()
+                if response.status != 200:
+                    self.wrong.append(str(response.status))
+                self.answered += 1
+                if response.will_close or not self._keeps:
+                    connection.close()
+                    connection = None
+            except (OSError, http.client.HTTPException) as error:
+                self.wrong.append(repr(error))
+                connection = None
+            time.sleep(0.01)
+        if connection:
+            connection.close()
+
+
+@contextmanager
+def asking(stack: Stack) -> Iterator[list[Asker]]:
+    """Clients that ask meanwhile."""
+    askers = [Asker(stack.api_port, keeps=keeps) for keeps in (True, True, False)]
+    for each in askers:
+        each.start()
+    try:
+        yield askers
+    finally:
+        for each in askers:
+            each.done.set()
+        for each in askers:
+            each.join()
+
+
+def test_an_upgrade_refuses_no_request_and_runs_nothing_twice(stack):
+    stack.make("run", WORKERS="2", API_REPLICAS="2")
+    before = {service: set(stack.containers(service)) for service in ("api", "worker", "redis", "listener")}
+    image = stack.docker("image", "inspect", "--format", "{{.Id}}", stack.name)
+    jobs = [stack.client.create("custom", waiting(20), start=True).id for _ in range(4)]
+    wait_until(lambda: all(stack.client.get(job_id).status is Status.RUNNING for job_id in jobs))
+    with asking(stack) as askers:
+        stack.make("upgrade", WORKERS="2", API_REPLICAS="2", JOBTRACKER_SOURCE="https://git.example/next")
+    assert [each.wrong for each in askers] == [[], [], []]
+    assert all(each.answered > 50 for each in askers)
+    now = {service: set(stack.containers(service)) for service in before}
+    assert {service: len(ids) for service, ids in now.items()} == {"api": 2, "worker": 2, "redis": 1, "listener": 1}
+    assert not now["api"] & before["api"]
+    assert not now["worker"] & before["worker"]
+    assert (now["redis"], now["listener"]) == (before["redis"], before["listener"])
+    for job_id in jobs:
+        job = finished(stack, job_id)
+        assert (job.run, job.deliveries, job.double_runs) == (1, 1, 0)
+
+    assert stack.docker("image", "inspect", "--format", "{{.Id}}", f"{stack.name}:previous") == image
+    with asking(stack) as askers:
+        stack.make("rollback", WORKERS="2", API_REPLICAS="2")
+    assert [each.wrong for each in askers] == [[], [], []]
+    running = {stack.docker("inspect", "--format", "{{.Image}}", each)[0] for each in stack.containers("api")}
+    assert running == set(image)
+    assert (
+        stack.docker("image", "ls", "--quiet", "--filter", "dangling=true", "--filter", "label=jobtracker.image")
+        == []
+    )
+
+
+def test_an_upgrade_to_what_does_not_run_leaves_what_runs(stack):
+    stack.make("run")
+    before = stack.containers("api")
+    with asking(stack) as askers, pytest.raises(AssertionError, match="is not healthy"):
+        stack.run("deploy/upgrade.sh", REDIS_URL="redis://nobody.invalid:6379")
+    assert [each.wrong for each in askers] == [[], [], []]
+    assert stack.containers("api") == before
+
+
+def test_a_worker_that_hangs_is_started_again_and_its_task_runs_once_more(stack):
+    stack.make("run", WORKER_HUNG_S="10")
+    job = started_job(stack)
+    container = job.worker.partition("@")[2]
+    began = stack.docker("inspect", "--format", "{{.State.StartedAt}}", container)
+    main = 'tr "\\0" " " < $each/cmdline | grep -q "m workers --" && kill -STOP ${each#/proc/}'
+    stop = f"for each in /proc/[0-9]*; do {main}; done 2> /dev/null; true"
+    stack.docker("exec", container, "sh", "-c", stop)
+    wait_until(lambda: stack.docker("inspect", "--format", "{{.State.StartedAt}}", container) != began, timeout_s=60)
+    expect_one_more_run(stack, job.id)
+
+
+def test_a_redis_of_somebody_else_is_used_by_a_password_that_is_in_a_file_only(stack, tmp_path):
+    stack.make("clean")
+    name, password = f"{stack.name}-outside", secrets.token_hex(8)
+    (tmp_path / "redis_url").write_text(f"redis://:{password}@{name}:6379/3\n")
+    (tmp_path / "flower_basic_auth").write_text(":".join(stack.user))
+    for each in tmp_path.iterdir():
+        each.chmod(0o444)
+    tmp_path.chmod(0o755)
+    files = ["docker-compose.yml", "deploy/compose.own-redis.yml", "deploy/compose.secrets.yml"]
+    env = {"COMPOSE_FILE": ":".join(files), "SECRETS_DIR": str(tmp_path), "FLOWER_BASIC_AUTH": ""}
+    env["FLOWER_BASIC_AUTH_FILE"] = "/run/secrets/flower_basic_auth"
+    image = os.environ.get("REDIS_IMAGE", "redis:8")
+    stack.docker("run", "--detach", "--name", name, image, "redis-server", "--requirepass", password)
+    try:
+        stack.compose("up", "--no-start", **env)
+        for network in ("default", "workers"):
+            stack.docker("network", "connect", f"{stack.name}_{network}", name)
+        stack.make("run", **env)
+        assert stack.containers("redis") == []
+        finished(stack, stack.client.create("custom", waiting(0.1), start=True).id)
+        assert "celery@" in stack.flower("/workers", stack.user).text
+        for container in stack.containers():
+            assert password not in stack.run("docker", "inspect", container)
+            assert stack.user[1] not in stack.run("docker", "inspect", container)
+    finally:
+        stack.docker("rm", "--force", "--volumes", name)
+        stack.make("clean", **env)
+
+
+def test_nginx_shows_all_below_paths_as_documented(stack, tmp_path):
+    page = (ROOT / "docs" / "how-to" / "behind-a-proxy.md").read_text()
+    [block] = re.findall(r"```nginx\n(.*?)```", page, re.DOTALL)
+    block = re.sub(r"listen 443 ssl;|ssl_.*\n", "", block).replace("server {", "server { listen 8080;", 1)
+    block = block.replace("127.0.0.1:19000", "listener:19000").replace("127.0.0.1:5555", "flower:5555")
+    config = tmp_path / "nginx.conf"
+    config.write_text(f"events {{}}\nhttp {{ access_log /dev/stdout; {block} }}\n")
+    config.chmod(0o644)
+    settings = dict(re.findall(r"^    ([A-Z_]+)=(.*)$", page, re.MULTILINE))
+    port, name = free_port(), f"{stack.name}-nginx"
+    settings["API_TRUSTED_PROXIES"] = SUBNET
+    stack.make("run", **settings)
+    image = os.environ.get("NGINX_IMAGE", "nginx:1")
+    where = ["--network", f"{stack.name}_default", "--publish", f"127.0.0.1:{port}:8080"]
+    volume = ["--volume", f"{config}:/etc/nginx/nginx.conf:ro"]
+    stack.docker("run", "--detach", "--name", name, *where, *volume, image, "nginx", "-g", "daemon off;")
+    key = made_key(stack, "admin")
+    try:
+        site = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}",
+            headers={
+                "Host": "tools.example",
+                "Authorization": f"Bearer {key['key']}",
+                "X-Forwarded-For": "192.0.2.1",
+            },
+            trust_env=False,
+            timeout=20,
+        )
+        with site:
+            wait_until(lambda: site.get("/jobtracker/api/health").status_code == 200)
+            docs = site.get("/jobtracker/docs")
+            assert docs.status_code == 200
+            for asset in re.findall(r'(?:src|href)="(/[^"]+)"', docs.text):
+                assert asset.startswith("/jobtracker/")
+                assert site.get(asset).status_code == 200
+            assert '<base href="/jobtracker/"' in site.get("/jobtracker/").text
+            made = site.post("/jobtracker/api/jobs/", json={"job_type": "custom", "payload": waiting(0.1)})
+            assert made.headers["Location"] == f"/jobtracker/api/jobs/{made.json()['id']}"
+            assert site.get(made.headers["Location"]).status_code == 200
+            [entry] = [
+                each for each in site.get("/jobtracker/api/audit").json()["entries"] if each["action"] == "create_job"
+            ]
+            host = ".".join([*SUBNET.split(".")[:3], "1"])
+            assert entry["peer"] == host  # whatever the client claimed
+            with site.stream("GET", "/jobtracker/api/events") as events:
+                assert events.status_code == 200
+                assert next(events.iter_lines())
+            user = httpx.BasicAuth(*stack.user)
+            assert site.get("/flower/workers", headers={"Authorization": ""}).status_code == 401
+            workers = site.get("/flower/workers", auth=user)
+            assert "celery@" in workers.text
+            for asset in re.findall(r'(?:src|href)="(/[^"]+)"', workers.text):
+                assert asset.startswith("/flower")
+    finally:
+        stack.docker("rm", "--force", "--volumes", name)
+        stack.make("clean")
+
+
+def test_one_changed_line_makes_a_small_layer(stack, tmp_path):
+    for each in (
+        "Dockerfile",
+        ".dockerignore",
+        "LICENSE",
+        "NOTICE",
+        "README.md",
+        "pyproject.toml",
+        "requirements.txt",
+    ):
+        shutil.copy2(ROOT / each, tmp_path)
+    left_out = shutil.ignore_patterns("node_modules", "__pycache__", "page")
+    for each in ("api", "jobtracker", "web", "workers"):
+        shutil.copytree(ROOT / each, tmp_path / each, ignore=left_out)
+    with (tmp_path / "jobtracker" / "jobs" / "start.py").open("a") as file:
+        file.write("# one line more\n")
+    tag = f"{stack.name}:changed"
+    arguments = [
+        f"--build-arg={name}"
+        for name in ("PYTHON_IMAGE", "PIP_INDEX_URL", "UV_DEFAULT_INDEX", "NPM_CONFIG_REGISTRY")
+        if name in os.environ
+    ]
+    began = time.monotonic()
+    stack.run("docker", "build", "--quiet", "--target", "api", "--tag", tag, *arguments, str(tmp_path))
+    print(f"{time.monotonic() - began:.1f} s")  # noqa: T201 (read in the log)
+
+    def layers(image: str) -> list[str]:
+        return json.loads("".join(stack.docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image)))
+
+    new = len(set(layers(tag)) - set(layers(stack.name)))
+    sizes = stack.run("docker", "history", "--no-trunc", "--human=false", "--format", "{{.Size}}", tag).split()
+    assert 1 <= new <= 2
+    assert max(int(size) for size in [each for each in sizes if each != "0"][:new]) < LAYER_BYTES

@@ -224,17 +224,20 @@ def running_api(log_dir: Path, *, command: Sequence[str] = ("api.main",), **sett
 
 
 @contextlib.contextmanager
-def running_worker(api: Api, documents: Path, *options: str, **settings: Any) -> Iterator[ChildProcess]:
+def running_worker(
+    api: Api, documents: Path, *options: str, module: str = "workers", **settings: Any
+) -> Iterator[ChildProcess]:
     """A worker of the shipped tasks for an API, which looks for documents in that folder; it consumes.
 
     Args:
         api: Whose.
         documents: The folder.
         options: Further options of Celery's.
+        module: What runs the worker.
         settings: Settings of the worker's own.
     """
     log_path = api.process.log_path.with_name(f"worker-{api.settings.api_port}.log")
-    command = ["workers", "--loglevel", "INFO", "--concurrency", "2"]
+    command = [module, "--loglevel", "INFO", "--concurrency", "2"]
     shared = api.settings.model_dump(include=_SHARED, exclude_none=True)
     settings = {**shared, "documents_dir": documents, **settings}
     with running(

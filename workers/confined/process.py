@@ -130,7 +130,7 @@ def _start(requests: int, answers: int, folder: LockedFolder) -> "subprocess.Pop
 
 def _environment(folder: Path) -> dict[str, str]:
     """This process's environment, without what a job has no use for: where Redis and buckets are, and their keys."""
-    own = {name.upper() for name in Settings.model_fields}
+    own = {name.upper() for name in Settings.model_fields} | {f"{name}_FILE" for name in Settings.secrets()}
     kept = {
         name: value
         for name, value in os.environ.items()
