@@ -20,6 +20,9 @@ export interface paths {
          *     All are checked first: `errors` names those that can't be created by their places, `body.jobs.17.payload.text`.
          *     The request may have `MAX_REQUEST_BYTES`: by default 10 MB, which is 1 kB for each of 10,000 jobs. Up to 50
          *     started jobs are sent at once. Workers send the jobs of a larger batch.
+         *
+         *     A job may have a `unique` key. Where another job has it, that one's id is in `ids`, and `joined` has its place. A
+         *     batch with unique keys has up to 200 jobs.
          */
         post: operations["create_jobs_api_jobs_batch_post"];
         delete?: never;
@@ -140,7 +143,10 @@ export interface paths {
          * Create Job With Sub Jobs
          * @description Create a parent with sub-jobs, up to 50 levels deep.
          *
-         *     Up to 50 jobs are sent as a Celery chord when they are started. Workers send larger trees.
+         *     Up to 50 jobs are sent as a Celery chord when they are started. Workers send larger trees, and those that have a
+         *     unique key.
+         *
+         *     With `unique` the answer may be another job, as for one without sub-jobs.
          */
         post: operations["create_job_with_sub_jobs_api_jobs_with_subjobs_post"];
         delete?: never;
@@ -909,6 +915,8 @@ export interface paths {
          *
          *     The first event is `ready`: what changes from then on is told. Or, if the stream goes on after an event, what has
          *     changed since; if that is not known any more, `reset`: read anew what you show.
+         *
+         *     The stream ends when who listens may not do so any more, within some seconds.
          */
         get: operations["events_api_events_get"];
         put?: never;
@@ -1055,10 +1063,35 @@ export interface paths {
          * Create Key
          * @description Create an API key. The answer has its secret, which can't be shown again.
          *
-         *     A key may do no more than the one that creates it. The first key is made with `jobtracker keys create`.
+         *     A key may do no more than the one that creates it, and does not outlive it. The first key is made with
+         *     `jobtracker keys create`.
          */
         post: operations["create_key_api_keys_post"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Api Key
+         * @description An API key: what it may do, to which jobs it is limited, when it was used last. Its secret is not in it.
+         */
+        get: operations["api_key_api_keys__key_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Key
+         * @description Revoke a key, for good. It stays in the list. Other API processes refuse it after 5 s at the latest.
+         */
+        delete: operations["revoke_key_api_keys__key_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1076,29 +1109,11 @@ export interface paths {
         /**
          * Rotate Key
          * @description Give a key a new secret. The older ones are accepted for `overlap_s` seconds.
+         *
+         *     A key that may do more than the one that asks, or outlives it, is refused.
          */
         post: operations["rotate_key_api_keys__key_id__rotate_post"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/keys/{key_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Revoke Key
-         * @description Revoke a key, for good. It stays in the list. Other API processes refuse it after 5 s at the latest.
-         */
-        delete: operations["revoke_key_api_keys__key_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1420,7 +1435,7 @@ export interface components {
         };
         /**
          * Attention
-         * @description What needs somebody: jobs that can't proceed, failures, unconsumed queues, lost workers.
+         * @description What needs somebody: jobs that can't proceed, failures, unconsumed queues, lost workers, disabled webhooks.
          *
          *     The look is bounded. What could not be found out is named in `unavailable`.
          */
@@ -1490,6 +1505,12 @@ export interface components {
              * @description Those that were lost in the last hour, the latest first.
              */
             lost_workers: components["schemas"]["LostWorker"][];
+            /**
+             * Disabled Webhooks
+             * @description Those that tell nobody anything, until somebody enables them.
+             * @default []
+             */
+            disabled_webhooks: components["schemas"]["DisabledWebhook"][];
             /**
              * Unavailable
              * @description What could not be found out, and why.
@@ -1599,9 +1620,65 @@ export interface components {
         BatchCreated: {
             /**
              * Ids
-             * @description Their ids, in the order of the request.
+             * @description Their ids, in the order of the request; of one whose unique key another job has, that job's.
              */
             ids: string[];
+            /**
+             * Joined
+             * @description The places in `ids` of those other jobs, from 0: they were not created.
+             * @default []
+             */
+            joined: number[];
+        };
+        /**
+         * BatchJob
+         * @description A job to create in a batch.
+         */
+        BatchJob: {
+            /**
+             * Eta
+             * @description It must not begin before this time.
+             */
+            eta?: string | null;
+            /**
+             * Countdown
+             * @description Instead of `eta`: seconds from when it is started.
+             */
+            countdown?: number | null;
+            /**
+             * Expires
+             * @description It is cancelled if it has not begun by then: a time, or seconds from when it is started.
+             */
+            expires?: number | string | null;
+            /**
+             * Queue
+             * @description Where it is sent to; default: the queue of its type. A worker has to consume it.
+             */
+            queue?: string | null;
+            /**
+             * Name
+             * @description A name for people; default: the job type.
+             * @default
+             */
+            name: string;
+            /**
+             * Job Type
+             * @description A job type that a worker has announced, or `custom`.
+             */
+            job_type: string;
+            /** @default normal */
+            priority: components["schemas"]["Priority"];
+            /**
+             * Payload
+             * @description The task's keyword arguments.
+             */
+            payload?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Tags */
+            tags?: string[];
+            /** @description No second job of its type has this key meanwhile. */
+            unique?: components["schemas"]["Unique"] | null;
         };
         /**
          * BlockedJobs
@@ -1972,7 +2049,7 @@ export interface components {
              * Jobs
              * @description None of them has sub-jobs.
              */
-            jobs: components["schemas"]["JobCreate"][];
+            jobs: components["schemas"]["BatchJob"][];
             /**
              * Start
              * @description Send them to Celery at once.
@@ -2129,6 +2206,8 @@ export interface components {
              * @default false
              */
             start: boolean;
+            /** @description No second job of its type has this key meanwhile. Sub-jobs have none. */
+            unique?: components["schemas"]["Unique"] | null;
         };
         /**
          * Delivery
@@ -2250,6 +2329,31 @@ export interface components {
              * @description Some of them: job or counter, what is there, what should be there.
              */
             examples: string[];
+        };
+        /**
+         * DisabledWebhook
+         * @description A webhook that jobtracker has disabled, because its address took nothing for days or is gone.
+         */
+        DisabledWebhook: {
+            /** Id */
+            id: string;
+            /** Description */
+            description: string;
+            /**
+             * Host
+             * @description Where its messages went; of a mailbox, its address.
+             */
+            host: string;
+            /**
+             * Disabled At
+             * Format: date-time
+             */
+            disabled_at: string;
+            /**
+             * Reason
+             * @description Why, a sentence.
+             */
+            reason: string;
         };
         /**
          * Drain
@@ -3117,7 +3221,7 @@ export interface components {
          * @description How something beside the records can differ from them.
          * @enum {string}
          */
-        Flaw: "missing" | "stray" | "score" | "record" | "broken" | "left_over" | "family" | "stranger" | "unnotified" | "lost_value" | "unknown";
+        Flaw: "missing" | "stray" | "score" | "record" | "broken" | "left_over" | "family" | "stranger" | "unnotified" | "lost_value" | "total" | "unknown";
         /**
          * FlowPoint
          * @description What happened in one bucket of time.
@@ -3606,54 +3710,6 @@ export interface components {
              * @description The process that sent it, as Celery names it: `gen<pid>@<host>`. Null if another job sent it.
              */
             sent_from?: string | null;
-        };
-        /**
-         * JobCreate
-         * @description A job to create.
-         */
-        JobCreate: {
-            /**
-             * Eta
-             * @description It must not begin before this time.
-             */
-            eta?: string | null;
-            /**
-             * Countdown
-             * @description Instead of `eta`: seconds from when it is started.
-             */
-            countdown?: number | null;
-            /**
-             * Expires
-             * @description It is cancelled if it has not begun by then: a time, or seconds from when it is started.
-             */
-            expires?: number | string | null;
-            /**
-             * Queue
-             * @description Where it is sent to; default: the queue of its type. A worker has to consume it.
-             */
-            queue?: string | null;
-            /**
-             * Name
-             * @description A name for people; default: the job type.
-             * @default
-             */
-            name: string;
-            /**
-             * Job Type
-             * @description A job type that a worker has announced, or `custom`.
-             */
-            job_type: string;
-            /** @default normal */
-            priority: components["schemas"]["Priority"];
-            /**
-             * Payload
-             * @description The task's keyword arguments.
-             */
-            payload?: {
-                [key: string]: components["schemas"]["JsonValue"];
-            };
-            /** Tags */
-            tags?: string[];
         };
         /**
          * JobError
@@ -7056,6 +7112,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Another job has its unique key: that job. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobTree"];
+                };
+            };
             /** @description Successful Response */
             201: {
                 headers: {
@@ -7101,7 +7166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            /** @description The job's status does not allow it. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12463,24 +12528,17 @@ export interface operations {
             };
         };
     };
-    rotate_key_api_keys__key_id__rotate_post: {
+    api_key_api_keys__key_id__get: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path: {
                 /** @description The key's id. */
                 key_id: string;
             };
             cookie?: never;
         };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["KeyRotate"] | null;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Successful Response */
             200: {
@@ -12488,17 +12546,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IssuedKey"];
+                    "application/json": components["schemas"]["ApiKey"];
                 };
             };
-            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
-            400: {
+            /** @description It is as `If-None-Match` says. */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
             /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
             401: {
@@ -12529,15 +12585,6 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12642,6 +12689,135 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_key_api_keys__key_id__rotate_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The key's id. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KeyRotate"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such key. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
