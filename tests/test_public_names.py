@@ -15,8 +15,8 @@ PUBLIC = {
     "jobtracker.schemas": (
         "ActiveJobs ApiKey Attention AuditEntry AuditOutcome AuditPage BatchCreate BatchCreated BlockedJobs "
         "BulkAction BulkKind BulkPreview BulkRefusal BulkRefusals BulkRequest BulkRun CancelRequest Code "
-        "Component Delivery DeliveryAttempt DeliveryPage DeliveryState DifferenceGroup Drain DrainMark "
-        "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation FailedJob "
+        "Component Delivery DeliveryAttempt DeliveryPage DeliveryState DifferenceGroup DisabledWebhook Drain "
+        "DrainMark DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation FailedJob "
         "FailedJobPage FailureGroupDetails FailureGroupPage FailureGroupSummary FailureState FailuresCompared "
         "FieldProblem Flaw FlowPoint Group GroupCounts Health HeldTask HistoryEntry IfStopped IssuedKey Job "
         "JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate KeyState LargeValue "

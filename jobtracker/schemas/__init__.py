@@ -9,7 +9,7 @@ from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from jobtracker.schemas.api_keys import ApiKey, IssuedKey, KeyState, Me
-    from jobtracker.schemas.attention import Attention, BlockedJobs, LostWorker, UnconsumedQueue
+    from jobtracker.schemas.attention import Attention, BlockedJobs, DisabledWebhook, LostWorker, UnconsumedQueue
     from jobtracker.schemas.audit import AuditEntry, AuditOutcome, AuditPage
     from jobtracker.schemas.bulk import (
         BulkAction,
@@ -149,6 +149,7 @@ __all__ = [
     "DeliveryPage",
     "DeliveryState",
     "DifferenceGroup",
+    "DisabledWebhook",
     "Drain",
     "DrainMark",
     "DrainState",
@@ -247,7 +248,7 @@ __all__ = [
 _MODULES = {
     "jobtracker.schemas.api_keys": "ApiKey IssuedKey KeyState Me",
     "jobtracker.schemas.events": "JobHint LiveEvent",
-    "jobtracker.schemas.attention": "Attention BlockedJobs LostWorker UnconsumedQueue",
+    "jobtracker.schemas.attention": "Attention BlockedJobs DisabledWebhook LostWorker UnconsumedQueue",
     "jobtracker.schemas.audit": "AuditEntry AuditOutcome AuditPage",
     "jobtracker.schemas.bulk": ("BulkAction BulkKind BulkPreview BulkRefusal BulkRefusals BulkRequest BulkRun"),
     "jobtracker.schemas.drains": "Drain DrainMark DrainState HeldTask IfStopped",
