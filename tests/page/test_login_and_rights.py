@@ -1,6 +1,7 @@
 """The page for people who have logged in: who they are, and nothing that would be refused."""
 
 import time
+import uuid
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,8 +10,13 @@ from support.browser import Browsing, Visit
 from support.sample_jobs import create_job
 from support.serving import Api, running_api
 
+from jobtracker.core.job import BULK_TYPE
+from jobtracker.core.lifecycle import Event, Status
+from jobtracker.jobs.bulk_state import BulkState
 from jobtracker.schemas.api_keys import Grant
+from jobtracker.schemas.bulk import BulkAction
 from jobtracker.store.api_keys import ApiKeys
+from jobtracker.store.changes import NewJob
 
 pytestmark = pytest.mark.thorough
 
@@ -18,6 +24,7 @@ GRANTS = {
     "viewer": Grant(owner="Vera", role="viewer"),
     "operator": Grant(owner="Otto", role="operator"),
     "admin": Grant(owner="Ada", role="admin"),
+    "no delete": Grant(owner="Noa", scopes=["jobs:read", "jobs:control"]),
     "limited": Grant(owner="Lina", role="operator", job_types=["custom"]),
 }
 ACTIONS = {"Start", "Cancel", "Clone", "Edit", "Delete"}
@@ -131,6 +138,50 @@ def test_nothing_is_offered_that_would_be_refused(visit, keys, pending, who, all
     expect(bar.get_by_role("button", name="Cancel")).to_have_count(1 if allowed else 0)
     visit.go("/health")
     expect(visit.page.get_by_role("button", name="Examine")).to_have_count(1 if allowed else 0)
+
+
+CHANGES = {"Retry", "Cancel", "Tag", "Priority"}
+
+
+@pytest.mark.parametrize(
+    ("who", "offered"),
+    [("viewer", set()), ("operator", CHANGES | {"Delete"}), ("admin", CHANGES | {"Delete"}), ("no delete", CHANGES)],
+)
+def test_changes_of_many_jobs_are_offered_to_those_who_may(visit, guarded, keys, pending, who, offered):
+    visit.go("/jobs?q=waits")
+    log_in(visit.page, keys[who])
+    expect(visit.page.get_by_role("row", name="waits for a start")).to_be_visible()
+    for key in ("j", "x"):
+        visit.page.keyboard.press(key)
+    bar = visit.page.get_by_role("region", name="Selection")
+    expect(bar).to_have_count(1 if offered else 0)
+    names = bar.get_by_role("button").all_inner_texts() if offered else []
+    assert {name.partition("…")[0] for name in names if "…" in name} == offered
+    visit.page.keyboard.press("d")
+    expect(visit.page.get_by_role("dialog")).to_have_count(1 if "Delete" in offered else 0)
+    visit.page.keyboard.press("Escape")
+    run_id = bulk_run(guarded, pending)
+    visit.go(f"/jobs?bulk={run_id}")
+    told = visit.page.get_by_role("dialog", name="Untagging jobs")
+    expect(told.get_by_role("button", name="Close")).to_be_visible()
+    expect(told.get_by_role("button", name="Stop")).to_have_count(1 if offered else 0)
+    for scheme in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert visit.violations() == []
+    guarded.store.apply(Event.CANCEL, run_id)
+
+
+def bulk_run(api: Api, job_id: str) -> str:
+    """The id of a bulk run that stays under way: it is held, and nobody works at it."""
+    state = BulkState(action=BulkAction.UNTAG, tags=("none",), ids=1, total=1)
+    fields = {"name": "untag 1 jobs", "type": BULK_TYPE, "task": BULK_TYPE, "priority": "normal", "origin": "api"}
+    for _ in range(20):
+        new = NewJob(id=uuid.uuid4().hex, fields=fields, data={"payload": "{}"})
+        api.store.create_bulk(new, state.model_dump_json(), [job_id])
+        held = api.store.hold_bulk(new.id, "nobody", 600_000)
+        if held and held.status is Status.PENDING:
+            return new.id
+    pytest.fail("the API was faster each time")
 
 
 def test_who_is_limited_is_told_so_in_a_line_and_not_by_errors(visit, keys, pending):

@@ -20,6 +20,7 @@ export function Login({ why, hasView }: LoginProps) {
   const field = useRef<HTMLInputElement>(null);
   const [error, setError] = useState<Error | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const [isSeen, setSeen] = useState(false);
   useEffect(() => {
     const before = document.title;
     document.title = "Log in · jobtracker";
@@ -75,7 +76,7 @@ export function Login({ why, hasView }: LoginProps) {
               <input
                 ref={field}
                 id="login-key"
-                type="password"
+                type={isSeen ? "text" : "password"}
                 className="mono"
                 autoComplete="current-password"
                 spellCheck={false}
@@ -83,6 +84,17 @@ export function Login({ why, hasView }: LoginProps) {
                 aria-invalid={error !== null}
                 aria-describedby={error ? "login-error login-hint" : "login-hint"}
               />
+              <button
+                type="button"
+                className="login-see"
+                aria-label="Show the key"
+                aria-pressed={isSeen}
+                onClick={() => {
+                  setSeen(!isSeen);
+                }}
+              >
+                {isSeen ? "Hide" : "Show"}
+              </button>
             </span>
             {error && (
               <span className="err" id="login-error" role="alert">
@@ -103,23 +115,31 @@ export function Login({ why, hasView }: LoginProps) {
             {isBusy ? "Logging in…" : "Log in"} <kbd>enter</kbd>
           </button>
         </form>
-        <p className="t-12 ink-3">
-          {why === "" ? "The page does not know who asks: log in with an API key." : <WithCode text={why} />}
+        {isAboutSomebody(why) && (
+          <p className="t-12 ink-2">
+            <WithCode text={why} />
+          </p>
+        )}
+        <p className="t-12 ink-2">
+          No key yet? Ask an admin for one. Where the store can be reached, this makes one:{" "}
+          <code>jobtracker keys create --owner NAME --role viewer</code>
         </p>
-        <div className="login-roles t-12 ink-3">
-          <span>
-            <b className="m">viewer</b> reads
-          </span>
-          <span>
-            <b className="m">operator</b> starts, cancels, retries
-          </span>
-          <span>
-            <b className="m">admin</b> all
-          </span>
-        </div>
+        <dl className="login-roles t-12">
+          <dt>viewer</dt>
+          <dd>sees jobs, queues and workers</dd>
+          <dt>operator</dt>
+          <dd>also starts, cancels, retries and deletes jobs</dd>
+          <dt>admin</dt>
+          <dd>also makes keys and webhooks, and reads the audit</dd>
+        </dl>
       </main>
     </dialog>
   );
+}
+
+/** Whether the API says more than that it does not know who asks, which it says in words for programs. */
+function isAboutSomebody(why: string): boolean {
+  return why !== "" && !why.includes("does not know who asks");
 }
 
 /** What is wrong with a key. What to do without one stands below. */

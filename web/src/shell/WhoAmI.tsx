@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { limitsOf, logOut, me, roleOf } from "@/api/session";
+import { limitsOf, logOut, me, roleOf, type Scope } from "@/api/session";
 import { useCommands } from "@/commands/commands";
 import { dismissAll } from "@/components/bulk/pending";
 import { Icon } from "@/components/Icon";
@@ -26,9 +26,8 @@ export function WhoAmI({ buttonClass = "" }: { buttonClass?: string }) {
       }
     >
       <div className="who-i-am">
+        <p className="who-head">{data.name}</p>
         <dl>
-          <dt>Name</dt>
-          <dd>{data.name}</dd>
           {data.role && (
             <>
               <dt>Role</dt>
@@ -39,7 +38,7 @@ export function WhoAmI({ buttonClass = "" }: { buttonClass?: string }) {
           <dd>
             {data.scopes.map((scope) => (
               <div key={scope}>
-                <code>{scope}</code>
+                {MEANINGS[scope]} <code className="ink-3">{scope}</code>
               </div>
             ))}
           </dd>
@@ -55,13 +54,23 @@ export function WhoAmI({ buttonClass = "" }: { buttonClass?: string }) {
           )}
         </dl>
         {data.is_anonymous && (
-          <p className="t-12 ink-3 pb">There is no API key yet: whoever asks from here may do that.</p>
+          <p className="ink-2">There is no API key yet: whoever asks from here may do that.</p>
         )}
         {data.has_session && <LogOutButton />}
       </div>
     </Menu>
   );
 }
+
+/** What one may do with a scope. */
+const MEANINGS: Readonly<Record<Scope, string>> = {
+  "jobs:read": "see jobs",
+  "jobs:create": "create jobs",
+  "jobs:control": "start, cancel, retry, change jobs",
+  "jobs:delete": "delete jobs",
+  "masked:read": "see masked values",
+  admin: "manage keys, webhooks, the audit",
+};
 
 /** Log out: what was read is forgotten. The address stays, for whoever logs in next. */
 function useLogOut() {
