@@ -77,6 +77,19 @@ def test_a_query_that_cannot_be_read_is_told_in_the_box(visit):
     expect(visit.page.get_by_role("option")).to_have_text(re.compile("origin:plain"))
 
 
+def test_what_cannot_be_read_of_an_address_is_told(visit):
+    for path, told in {
+        "/?range=99d": "range=99d",
+        "/workers?range=fortnight&until=tomorrow": "range=fortnight and until=tomorrow",
+        f"/jobs?q={'x' * 3000}": "It has 3,000 characters. At most 2,000 are read",
+    }.items():
+        visit.go(path)
+        expect(visit.page.get_by_text(told)).to_be_visible()
+        assert visit.violations() == []
+    visit.go("/?range=1h")
+    expect(visit.page.get_by_text("The address has")).to_have_count(0)
+
+
 def test_what_others_wrote_stays_text(visit, failed):
     visit.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     visit.go(f"/jobs/{failed}")

@@ -57,7 +57,12 @@ function held(place: number): number {
  * The path of a line in a box of 1000 by `height`, with gaps where there is no value. A value that stands alone is a
  * short stroke, so that it is seen.
  */
-export function linePath(values: readonly (number | null)[], scale: Scale, height: number): string {
+export function linePath(
+  values: readonly (number | null)[],
+  scale: Scale,
+  height: number,
+  dash = 16,
+): string {
   const step = values.length > 1 ? 1000 / (values.length - 1) : 0;
   const has = (index: number) => values[index] != null;
   return values
@@ -66,7 +71,9 @@ export function linePath(values: readonly (number | null)[], scale: Scale, heigh
       const x = values.length > 1 ? index * step : 500;
       const y = (scale.place(value) * height).toFixed(1);
       if (has(index - 1)) return `L${x.toFixed(1)} ${y}`;
-      return has(index + 1) ? `M${x.toFixed(1)} ${y}` : `M${Math.max(0, x - 8).toFixed(1)} ${y}h16`;
+      return has(index + 1)
+        ? `M${x.toFixed(1)} ${y}`
+        : `M${Math.min(1000 - dash, Math.max(0, x - dash / 2)).toFixed(1)} ${y}h${dash}`;
     })
     .join("");
 }

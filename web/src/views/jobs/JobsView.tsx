@@ -22,6 +22,8 @@ import { useJobList } from "./useJobList";
 import "./jobs.css";
 
 const route = getRouteApi("/jobs");
+/** The API reads no longer filter. */
+const MOST_CHARACTERS = 2000;
 
 /** The list of jobs. Its URL holds the filter, the order and the columns. */
 export function JobsView() {
@@ -53,6 +55,7 @@ export function JobsView() {
   ]);
 
   const problem = list.error instanceof ApiError && list.error.place !== null ? list.error : null;
+  const isLong = list.error instanceof ApiError && list.error.status === 422 && q.length > MOST_CHARACTERS;
   const total = list.total ?? (list.isAll ? list.rows.length : null);
   return (
     <View title="Jobs" actions={<SavedLinks />}>
@@ -81,9 +84,25 @@ export function JobsView() {
         />
         <SaveFilter search={search} />
       </div>
-      {list.error && !problem && <ErrorNotice error={list.error} onRetry={list.retry} />}
+      {list.error && !problem && !isLong && <ErrorNotice error={list.error} onRetry={list.retry} />}
       <section className="panel" aria-label="Jobs">
-        {problem ? (
+        {isLong ? (
+          <Empty title="The filter is too long.">
+            <p>
+              It has {count(q.length)} characters. At most {count(MOST_CHARACTERS)} are read: leave out a part
+              of it.
+            </p>
+            <button
+              type="button"
+              className="btn primary"
+              onClick={() => {
+                change({ q: undefined });
+              }}
+            >
+              Show all jobs
+            </button>
+          </Empty>
+        ) : problem ? (
           <Empty title="The filter can’t be read." />
         ) : list.isLoading ? (
           <Loading rows={16} />

@@ -96,6 +96,9 @@ export function columnsOf(
   ];
 }
 
+/** A point without neighbours, of the chart's 1000: as wide as one of the hour's twelve points. */
+const LONE_POINT = 80;
+
 function Spark({ values, scale }: { values: readonly (number | null)[] | undefined; scale: Scale | null }) {
   if (values === undefined || scale === null || values.every((each) => each === null))
     return <span className="dim">{UNKNOWN}</span>;
@@ -109,7 +112,7 @@ function Spark({ values, scale }: { values: readonly (number | null)[] | undefin
       role="img"
       aria-label={`Wait p95 over the last hour, of late ${duration(last)}`}
     >
-      <path className="ln" d={linePath(values, scale, SPARK_PX)} />
+      <path className="ln" d={linePath(values, scale, SPARK_PX, LONE_POINT)} />
     </svg>
   );
 }

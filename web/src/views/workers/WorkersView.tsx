@@ -7,11 +7,13 @@ import { CopyButton } from "@/components/CopyButton";
 import { Grid } from "@/components/Grid";
 import { Icon } from "@/components/Icon";
 import { Answered, Empty, ErrorNotice } from "@/components/states";
+import { Unread } from "@/components/Unread";
 import { clock, count, duration, plural } from "@/format/format";
 import { useLive } from "@/live/useLive";
 import { POLL_S } from "@/live/polling";
 import { View } from "@/shell/View";
 import { route } from "./route";
+import { spanOf } from "./span";
 import { WorkerDetail } from "./WorkerDetail";
 import { linesOf, rowsOf, slotsOf, type WorkerRow } from "./workerRows";
 import { COLUMNS, type WorkerLine } from "./columns";
@@ -24,7 +26,8 @@ type WorkerReport = Schemas["WorkerReport"];
 
 /** The workers: what they ran when, whether one is safe to stop, and how they do beside each other. */
 export function WorkersView() {
-  const { worker: looked } = route.useSearch();
+  const { worker: looked, range, until } = route.useSearch();
+  const span = spanOf({ range, until });
   const navigate = useNavigate({ from: "/workers" });
   const found = useQuery(workers);
   const active = useQuery(activeJobs);
@@ -35,6 +38,11 @@ export function WorkersView() {
   const rows = found.data && linesOf(rowsOf(found.data, active.data?.jobs ?? []), figures);
   return (
     <View title="Workers" sub={rows && summaryOf(rows)}>
+      <Unread
+        given={{ range, until }}
+        read={{ ...span }}
+        instead={`The lanes show ${span.range ?? "an hour"} up to ${span.until === undefined ? "now" : "that time"}.`}
+      />
       <Answered query={found}>
         {() => {
           const each = rows ?? [];

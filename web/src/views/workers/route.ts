@@ -1,6 +1,6 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { rootRoute } from "@/shell/rootRoute";
-import { type Range, RANGES } from "./span";
+import type { Range } from "./span";
 import { WorkersCount } from "./WorkersCount";
 
 export interface ClockSpan {
@@ -10,7 +10,10 @@ export interface ClockSpan {
   until?: string;
 }
 
-export interface WorkersSearch extends ClockSpan {
+export interface WorkersSearch {
+  /** As they stand in the address: `spanOf` reads them. */
+  range?: string;
+  until?: string;
   /** The name of the worker that is looked at. */
   worker?: string;
 }
@@ -23,8 +26,8 @@ export const route = createRoute({
   },
   validateSearch: ({ worker, range, until }: Record<string, unknown>): WorkersSearch => ({
     worker: typeof worker === "string" ? worker : undefined,
-    range: typeof range === "string" && range !== "1h" && range in RANGES ? (range as Range) : undefined,
-    until: typeof until === "string" && !Number.isNaN(Date.parse(until)) ? until : undefined,
+    range: typeof range === "string" && range !== "1h" ? range : undefined,
+    until: typeof until === "string" ? until : undefined,
   }),
   component: lazyRouteComponent(() => import("./WorkersView"), "WorkersView"),
 });

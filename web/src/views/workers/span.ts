@@ -4,6 +4,14 @@ import type { ClockSpan } from "./route";
 export const RANGES = { "1h": 3_600_000, "6h": 21_600_000, "24h": 86_400_000, "10m": 600_000 } as const;
 export type Range = keyof typeof RANGES;
 
+/** The span that the address names, as far as it can be read. */
+export function spanOf({ range, until }: Readonly<Record<"range" | "until", string | undefined>>): ClockSpan {
+  return {
+    range: range !== undefined && range in RANGES ? (range as Range) : undefined,
+    until: until !== undefined && !Number.isNaN(Date.parse(until)) ? until : undefined,
+  };
+}
+
 /** The span before or after one, as the URL has it; what reaches up to now follows the clock. */
 export function moved({ range = "1h", until }: ClockSpan, by: -1 | 1, now: number): ClockSpan {
   const length = RANGES[range];

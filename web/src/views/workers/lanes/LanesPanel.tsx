@@ -13,7 +13,7 @@ import { clock, count, plural } from "@/format/format";
 import { ticks } from "@/format/ticks";
 import { useLive } from "@/live/useLive";
 import { route } from "../route";
-import { moved, RANGES } from "../span";
+import { moved, RANGES, spanOf } from "../span";
 import { fillOf, Lane, WORDS } from "./Lane";
 import { type Drawing, laneRows, MOST_LANES } from "./laneRows";
 import "./lanes.css";
@@ -29,7 +29,8 @@ export function LanesPanel({
   workers: readonly WorkerFigures[];
   chosen: string | undefined;
 }) {
-  const { range = "1h", until } = route.useSearch();
+  const { range: given, until: end } = route.useSearch();
+  const { range = "1h", until } = spanOf({ range: given, until: end });
   const query = timeline(RANGES[range], until === undefined ? null : Date.parse(until));
   const found = useQuery({ ...query, placeholderData: keepPreviousData });
   useLive(until === undefined ? [query.queryKey] : [], { on: "clock" });
@@ -133,11 +134,13 @@ function Looked({
 
 /** The span: earlier, later, and how long. */
 function SpanSwitch() {
-  const search = route.useSearch();
+  const given = route.useSearch();
+  const span = spanOf({ range: given.range, until: given.until });
+  const search = { ...given, ...span };
   const navigate = route.useNavigate();
   const now = useNow();
-  const earlier = { ...search, ...moved(search, -1, now) };
-  const later = { ...search, ...moved(search, 1, now) };
+  const earlier = { ...search, ...moved(span, -1, now) };
+  const later = { ...search, ...moved(span, 1, now) };
   useCommands([
     { label: "Show an earlier time", key: "[", run: () => void navigate({ search: earlier, replace: true }) },
     { label: "Show a later time", key: "]", run: () => void navigate({ search: later, replace: true }) },
