@@ -26,7 +26,7 @@ test("counts end at a round number", () => {
 
 test("a line has gaps where nothing is known, and shows a value that stands alone", () => {
   const scale = countScale([10]);
-  expect(linePath([10, 0, null, 5], scale, 100)).toBe("M0.0 0.0L333.3 100.0M992.0 50.0h16");
+  expect(linePath([10, 0, null, 5], scale, 100)).toBe("M0.0 0.0L333.3 100.0M984.0 50.0h16");
   expect(linePath([5], scale, 100)).toBe("M492.0 50.0h16");
   expect(linePath([], scale, 100)).toBe("");
 });
