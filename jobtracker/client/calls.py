@@ -48,11 +48,6 @@ class Call(Generic[T]):
     key: str | None = None
 
     @property
-    def is_repeatable(self) -> bool:
-        """Sent twice it does no more than sent once, and answers the same."""
-        return self.method == "GET" or self.key is not None
-
-    @property
     def query(self) -> dict[str, Any]:
         """The query as it is sent."""
         query = {name: to_jsonable_python(value) for name, value in self.params.items() if value is not None}

@@ -188,7 +188,7 @@ class Client(_Base, Blocking):
         self.close()
 
     def send(self, call: Call[T]) -> T:
-        """Send a call. If the connection is lost, it is sent once more.
+        """Send a call. A GET whose connection is lost is sent once more.
 
         One that creates or changes (POST) bears an Idempotency-Key: it is sent again for `outage_s`, and done once.
         Others that change (PUT, DELETE) are sent once.
@@ -220,7 +220,7 @@ class Client(_Base, Blocking):
             try:
                 response = self._http.request(**request)
             except _CONNECTION_LOST:
-                if not call.is_repeatable:
+                if call.method != "GET":
                     raise
                 response = self._http.request(**request)
         except httpx.TransportError as error:
@@ -290,7 +290,7 @@ class AsyncClient(_Base, Asynchronous):
         await self.aclose()
 
     async def send(self, call: Call[T]) -> T:
-        """Send a call. If the connection is lost, it is sent once more.
+        """Send a call. A GET whose connection is lost is sent once more.
 
         One that creates or changes (POST) bears an Idempotency-Key: it is sent again for `outage_s`, and done once.
         Others that change (PUT, DELETE) are sent once.
@@ -322,7 +322,7 @@ class AsyncClient(_Base, Asynchronous):
             try:
                 response = await self._http.request(**request)
             except _CONNECTION_LOST:
-                if not call.is_repeatable:
+                if call.method != "GET":
                     raise
                 response = await self._http.request(**request)
         except httpx.TransportError as error:
