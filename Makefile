@@ -82,7 +82,7 @@ run: engine kept password ## Start all in containers, in the background (WORKERS
 	    echo "Flower  http://$$flower (user and password: FLOWER_BASIC_AUTH in .env or the environment)"
 
 dev: engine kept password ## Build and run all in containers, with their logs, until Ctrl-C
-	@$(COMPOSE) up --build $(ARGS)
+	@$(LABELS) $(COMPOSE) up --build $(ARGS)
 
 upgrade: engine build ## Build, and replace API and workers one by one: no request is refused, running tasks end first
 	@COMPOSE='$(COMPOSE)' deploy/upgrade.sh

@@ -63,7 +63,7 @@ if [ "$(count api)" = 0 ] || [ "$(count listener)" = 0 ]; then
     say "the API does not run: start it by make run" >&2
     exit 1
 fi
-compose run --rm --no-deps --quiet-pull settings
+compose run --rm -T --no-deps settings
 keep_previous api "$image"
 keep_previous worker "$image-worker"
 

@@ -87,7 +87,7 @@ class Asker(threading.Thread):
             except (OSError, http.client.HTTPException) as error:
                 self.errors.append(repr(error))
                 connection = None
-            time.sleep(0.01)
+            time.sleep(0.05)
         if connection:
             connection.close()
 
