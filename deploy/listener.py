@@ -1,8 +1,9 @@
 """Holds the API's port: the service `listener` of docker-compose.yml. Needs Python's standard library only.
 
 It listens, and accepts nothing. Each API process that connects to a Unix socket is handed the listening socket, and
-accepts from it. So API containers can be added, replaced and removed while connections wait in one queue, and no
-request is refused; each API sees the addresses of its own clients, as there is no proxy in between.
+accepts from it. A byte says how many others have it. API containers can be added and removed: connections
+wait in one queue, and no request is refused. Each API sees the addresses of its own clients, as there is no
+proxy in between.
 
     python listener.py PORT UNIX_SOCKET
 """
@@ -29,7 +30,7 @@ def main() -> None:
             connection, _ = door.accept()
             taken = [each for each in taken if _is_open(each)]
             with suppress(OSError):
-                socket.send_fds(connection, [b"\0"], [listening.fileno()])
+                socket.send_fds(connection, [bytes([min(len(taken), 255)])], [listening.fileno()])
                 taken.append(connection)  # it ends with this process, and so they know
 
 

@@ -81,7 +81,7 @@ for old in $(containers worker); do
     name=$(echo "$old" | cut -c 1-12)
     docker exec --env JOBTRACKER_API_KEY "$api" \
         jobtracker drain --wait --timeout "$drain_s" "celery@$name" > /dev/null \
-        || say "the worker $name is stopped although it is not drained: its tasks go back to their queue" >&2
+        || say "the worker $name is stopped although it is not drained: its tasks go back to their queue"
     remove "$old"
     say "the worker $name is replaced by $(echo "$added" | cut -c 1-12)"
 done

@@ -1,5 +1,7 @@
 """Serves the API: `python -m jobtracker.server`."""
 
+import logging
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,8 +21,13 @@ if TYPE_CHECKING:
 
     import uvicorn
 
+logger = logging.getLogger("jobtracker.server")
+
 _STOP_S = 5
 """How long requests may still take when the API is told to stop. Otherwise one slow client could delay the stop."""
+
+_LOOK_AGAIN_S = 0.5
+"""How often it is checked whether Redis and the broker are there, before an API joins others."""
 
 _START_S = 60
 """How long a process may give no sign of life. After that it is killed and replaced."""
@@ -64,6 +71,8 @@ def main(application: str = "jobtracker.server:create_app", settings_class: type
         timeout_graceful_shutdown=_STOP_S,
         timeout_worker_healthcheck=_START_S,
     )
+    if handed and handed.is_shared:
+        _wait_until_useful(settings)
     sockets = [config.bind_socket()]
     if handed:
         sockets.append(handed.socket)
@@ -72,6 +81,24 @@ def main(application: str = "jobtracker.server:create_app", settings_class: type
         Multiprocess(config, sockets=sockets).run()
     elif not _serve(uvicorn.Server(config), sockets):
         raise SystemExit(STARTUP_FAILURE)
+
+
+def _wait_until_useful(settings: ApiSettings) -> None:
+    """Wait until Redis and the broker can be used. Other processes take the requests until then, and do better."""
+    from jobtracker.diagnosis.health import HealthCheck
+    from jobtracker.diagnosis.inspector import Inspector
+    from jobtracker.runtime import Tracking
+    from jobtracker.server.celery_app import celery_app
+
+    tracking = Tracking.connect(settings, celery_app(settings))
+    check = HealthCheck(Inspector(tracking, settings.inspect_timeout_s, settings.inspect_cache_s))
+    said: list[str] = []
+    while missing := [str(each.detail) for each in (check.redis(), check.broker()) if not each.healthy]:
+        if missing != said:
+            logger.error("waits_until_useful", extra={"missing": missing})
+        said = missing
+        time.sleep(_LOOK_AGAIN_S)
+    tracking.client.close()
 
 
 def _serve(server: "uvicorn.Server", sockets: "list[socket.socket]") -> bool:

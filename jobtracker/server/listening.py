@@ -35,6 +35,10 @@ class HandedSocket:
         path: The Unix socket of the holder (API_LISTENER).
         wait_s: How long it may take to be there, in seconds.
 
+    Attributes:
+        socket: The listening socket.
+        is_shared: Other processes have it too, and accept from it.
+
     Raises:
         ListenerError: It is not there, or hands over nothing.
     """
@@ -44,7 +48,7 @@ class HandedSocket:
         self._holder = _connected(path, wait_s)
         self._holder.settimeout(wait_s)
         try:
-            _, descriptors, _, _ = socket.recv_fds(self._holder, _BYTE, 1)
+            others, descriptors, _, _ = socket.recv_fds(self._holder, _BYTE, 1)
             (descriptor,) = descriptors
         except (OSError, ValueError) as error:
             self._holder.close()
@@ -52,6 +56,7 @@ class HandedSocket:
         self._holder.settimeout(None)
         self.socket = socket.socket(fileno=descriptor)
         self.socket.set_inheritable(True)
+        self.is_shared = others != b"\0"
 
     def stop_with_holder(self) -> None:
         """Tell this process to stop when the holder ends: connections go to another socket then."""

@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from support.liveness import wait_until
-from support.serving import ROOT, running_api
+from support.serving import ROOT, running, running_api
 
 from jobtracker.local.ports import free_port
 from jobtracker.server.listening import HandedSocket, ListenerError
@@ -35,6 +36,7 @@ def listener(folder: Path) -> Iterator[tuple[int, Path, "subprocess.Popen[bytes]
 def test_connections_wait_for_whoever_accepts_next(tmp_path):
     with listener(tmp_path) as (port, path, _):
         first, second = HandedSocket(path), HandedSocket(path)
+        assert (first.is_shared, second.is_shared) == (False, True)
         first.close()
         with socket.create_connection(("127.0.0.1", port)) as client:
             accepted, address = second.socket.accept()
@@ -114,3 +116,19 @@ def test_no_request_is_refused_while_one_api_replaces_another(tmp_path, redis_se
                     each.done.set()
                     each.join()
     assert [each.errors for each in askers] == [[]] * 3
+
+
+@pytest.mark.thorough
+def test_an_api_that_can_do_nothing_takes_no_request_from_one_that_can(tmp_path, redis_server):
+    with listener(tmp_path) as (port, path, _), running_api(tmp_path, api_listener=path, redis_url=redis_server.url):
+        nothing_there = f"redis://127.0.0.1:{free_port()}"
+        settings = {
+            "api_listener": path,
+            "redis_url": nothing_there,
+            "api_host": "127.0.0.1",
+            "api_port": free_port(),
+        }
+        with running("API", ["api.main"], tmp_path / "other.log", settings) as other:
+            wait_until(lambda: "waits_until_useful" in other.log_tail(), timeout_s=60)
+            for _ in range(20):
+                assert httpx.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
