@@ -29,7 +29,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 FROM tools AS locked
 COPY pyproject.toml ./
 RUN --mount=type=cache,target=/root/.cache/uv \
-    for image in api:'--extra server --extra flower --extra gcp' worker:'--extra gcp --extra workers'; do \
+    for image in api:'--extra server --extra flower --extra gcp --extra otel' worker:'--extra gcp --extra workers --extra otel'; do \
         uv pip compile --quiet --no-header --no-annotate --constraint requirements.txt \
             ${image#*:} pyproject.toml --output-file "${image%%:*}.txt" || exit; \
     done

@@ -25,6 +25,7 @@ from bench import (
     queries,
     retention,
     shards,
+    traced,
     transitions,
     trees,
     values,
@@ -47,6 +48,7 @@ PARTS = {
     "values": values,
     "failures": failures,
     "bulk": bulk,
+    "traced": traced,
 }
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head

@@ -40,10 +40,10 @@ WARM_UP = 200
 def run(tasks: int, rounds: int) -> dict[str, Any]:
     """Measure; rates in tasks per second, CPU times in microseconds a task, ratios to plain (1 means free)."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder)) as server:
-        measured = [{v: _measure(server, v, tasks, n) for v in _order(n)} for n in range(rounds)]
-    medians = {v: {p: _median(found[v][p] for found in measured) for p in PARTS} for v in VARIANTS}
+        measured = [{v: measure(server, v, tasks, n) for v in _order(n)} for n in range(rounds)]
+    medians = {v: {p: median(found[v][p] for found in measured) for p in PARTS} for v in VARIANTS}
     ratios = {
-        v: {p: _median(found[v][p] / found["plain"][p] for found in measured) for p in PARTS} for v in VARIANTS[1:]
+        v: {p: median(found[v][p] / found["plain"][p] for found in measured) for p in PARTS} for v in VARIANTS[1:]
     }
     return {
         "tasks_per_second": {v: {p: medians[v][p] for p in RATES} for v in VARIANTS},
@@ -57,7 +57,7 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
     ratios = figures["ratio_to_plain"]
     found = {v: figures["tasks_per_second"][v] | figures["cpu_per_task"][v] for v in VARIANTS}
     head = ["no-op tasks per second, CPU µs a task", "plain"]
-    body = [[_LABELS[part], f"{found['plain'][part]:.0f}"] for part in PARTS]
+    body = [[LABELS[part], f"{found['plain'][part]:.0f}"] for part in PARTS]
     for variant in VARIANTS[1:]:
         head += [variant, "ratio"]
         for part, row in zip(PARTS, body, strict=True):
@@ -65,7 +65,7 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
     return [tuple(row) for row in (head, *body)]
 
 
-_LABELS = {
+LABELS = {
     "publisher": "publisher, per second",
     "worker": "worker, per second",
     "end_to_end": "one after the other, per second",
@@ -82,7 +82,8 @@ def _order(number: int) -> tuple[str, ...]:
     return VARIANTS[first:] + VARIANTS[:first]
 
 
-def _measure(server: EmbeddedRedis, variant: str, tasks: int, number: int) -> dict[str, float]:
+def measure(server: EmbeddedRedis, variant: str, tasks: int, number: int) -> dict[str, float]:
+    """Publish tasks and work them off, in a variant of `bench.noop`."""
     # A database each for Celery and for the tracker, new ones for each measurement: 16 are there.
     base = f"redis://127.0.0.1:{server.port}"
     environ = {
@@ -153,5 +154,6 @@ def _wait_for_results(celery_db: "Redis", count: int) -> float:
     return time.perf_counter()
 
 
-def _median(values: Any) -> float:
+def median(values: Any) -> float:
+    """The median."""
     return round(float(statistics.median(values)), 3)

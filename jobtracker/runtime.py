@@ -77,7 +77,7 @@ class Tracking:
             check=expect,
         )
         registry = Registry(client, keys, settings.expected_job_types, lambda: str(app.conf.task_default_queue))
-        queries = JobQueries(client, keys, registry, check=expect)
+        queries = JobQueries(client, keys, registry, check=expect, trace_url_template=settings.trace_url_template)
         object_names = ObjectNames(client, keys)
         large_values = LargeValues(open_object_store(settings), object_names.store_id, settings.max_result_bytes)
         result_backend = ResultBackend(app)

@@ -216,6 +216,11 @@ class Settings(EnvironmentSettings):
         description="A name for the release that your workers run, e.g. a git tag; shown with the workers and "
         "the jobs that they begin.",
     )
+    trace_url_template: str = Field(
+        default="",
+        description="The URL of a trace where you look at traces, with {trace_id} and, if wanted, {span_id} in it, "
+        "e.g. https://jaeger.example.com/trace/{trace_id}. Jobs then have links to their traces.",
+    )
     jobtracker_enabled: bool = Field(
         default=True, description="false: nothing is tracked, and tasks run as with Celery alone."
     )
@@ -288,6 +293,13 @@ class Settings(EnvironmentSettings):
         if address is not None and not _EMULATOR_ADDRESS.fullmatch(address):
             raise ValueError("must be host:port without a scheme, e.g. localhost:8080")
         return address
+
+    @field_validator("trace_url_template")
+    @classmethod
+    def _is_template(cls, template: str) -> str:
+        if template and not _TRACE_URL.fullmatch(template):
+            raise ValueError("must be an http:// or https:// URL with {trace_id} where the trace's id goes")
+        return template
 
     @field_validator("lease_lost_s")
     @classmethod
@@ -383,5 +395,6 @@ class Settings(EnvironmentSettings):
 
 
 _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]*[a-z0-9]")
+_TRACE_URL = re.compile(r"https?://[^\s{}]+(\{(trace|span)_id\}[^\s{}]*)*\{trace_id\}[^\s{}]*(\{span_id\}[^\s{}]*)*")
 _EMULATOR_URL = re.compile(r"https?://[^/\s]+")
 _EMULATOR_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^/:\s]+):\d+")

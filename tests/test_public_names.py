@@ -39,7 +39,8 @@ PUBLIC = {
         "ValueUnavailableError WorkerNotFoundError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
-    "jobtracker.logging": "ContextFilter json_handler request_id_var",
+    "jobtracker.logging": "ContextFilter capture_output json_handler request_id_var write_line",
+    "jobtracker.tracing": "start_export",
     "jobtracker.server": "ApiSettings create_app",
 }
 """A change here is a change for users: it belongs into the changelog."""

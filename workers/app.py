@@ -4,13 +4,23 @@ import logging
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init, worker_process_shutdown
+from celery import __version__ as celery_version
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    celeryd_after_setup,
+    celeryd_init,
+    worker_process_shutdown,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 from jobtracker import Settings, Tracker
 from jobtracker.broker.config import check_results, configure
 from jobtracker.errors import JobTrackerError
-from jobtracker.logging import json_handler
+from jobtracker.logging import capture_output, json_handler, write_line
 from jobtracker.objects.opening import check_object_store
+from jobtracker.tracing.export import flush_at_end, start_export
 from workers import running
 from workers.buckets import Buckets
 from workers.confined.budget import Budget
@@ -69,6 +79,57 @@ def check_google_cloud(**_: Any) -> None:
 
 
 celeryd_init.connect(check_google_cloud)
+
+
+def log_all(instance: Any, **_: Any) -> None:
+    """Of a worker that starts: all that it writes is JSON from now on, and what its banner says is one line."""
+    capture_output("workers")
+    instance.quiet = True
+
+
+celeryd_init.connect(log_all)
+
+
+def log_start(instance: Any, **_: Any) -> None:
+    """Say what Celery's banner says."""
+    pool = instance.pool_cls if isinstance(instance.pool_cls, str) else instance.pool_cls.__module__
+    about = {
+        "hostname": instance.hostname,
+        "celery": celery_version,
+        "broker": instance.app.connection_for_read().as_uri(),
+        "results": instance.app.backend.as_uri(),
+        "concurrency": instance.concurrency,
+        "pool": pool.rpartition(".")[2],
+        "queues": sorted(instance.app.amqp.queues.consume_from),
+    }
+    logging.getLogger("workers").info("the worker starts", extra=about)
+
+
+celeryd_after_setup.connect(log_start)
+
+
+def log_stop(how: str, sig: str, **_: Any) -> None:
+    """Say what Celery would write to the terminal; in a handler of a signal."""
+    write_line("workers", "the worker shuts down", how=how.lower(), signal=sig)
+
+
+worker_shutting_down.connect(log_stop)
+
+
+def export_traces(**_: Any) -> None:
+    """Of a worker that starts: before its pool forks, each process of which exports by itself."""
+    start_export("workers")
+
+
+celeryd_init.connect(export_traces)
+
+
+def end_traces(**_: Any) -> None:
+    """Of the main process, when a worker has shut down."""
+    flush_at_end()
+
+
+worker_shutdown.connect(end_traces)
 
 
 def end_confined_processes(**_: Any) -> None:

@@ -119,6 +119,9 @@ def _amqp_conf(settings: Settings) -> dict[str, Any]:
 
 
 _speaks_amqp: "WeakKeyDictionary[Celery, bool]" = WeakKeyDictionary()
+_systems: "WeakKeyDictionary[Celery, str]" = WeakKeyDictionary()
+_SYSTEMS = {"amqp": "rabbitmq", "sqs": "aws_sqs"}
+"""OpenTelemetry's names of brokers by kombu's, where they differ."""
 """By app. An app keeps one broker for life, and to find out takes longer than to record a job."""
 
 
@@ -127,6 +130,14 @@ def is_amqp(app: Celery) -> bool:
     if app not in _speaks_amqp:
         _speaks_amqp[app] = app.connection_for_write().transport.driver_type == "amqp"
     return _speaks_amqp[app]
+
+
+def messaging_system(app: Celery) -> str:
+    """The name of an app's broker, as OpenTelemetry's conventions for messaging have it."""
+    if app not in _systems:
+        driver = str(app.connection_for_write().transport.driver_type)
+        _systems[app] = _SYSTEMS.get(driver, driver)
+    return _systems[app]
 
 
 def broker_priorities(app: Celery) -> dict[Priority, int]:

@@ -15,6 +15,12 @@ gives each run an id of its own."""
 REQUEST_ID_HEADER = "jobtracker_request_id"
 """Message header with the id of the HTTP request that made the job."""
 
+ROOT_HEADER = "jobtracker_root"
+"""Message header, where traces are made: the job at the top of all that the task's job belongs to."""
+
+JOINS_HEADER = "jobtracker_joins"
+"""Message header, where traces are made: the task takes the results of sub-jobs."""
+
 MAPS = {"celery.map": "map", "celery.starmap": "starmap"}
 """Celery's own tasks that call another task for each of many arguments, and the methods that make them."""
 

@@ -14,7 +14,7 @@ from jobtracker.errors import TrackingDisabledError
 from jobtracker.instrumentation.beat import Beat
 from jobtracker.instrumentation.task_signals import TaskSignals
 from jobtracker.instrumentation.worker_lifecycle import WorkerLifecycle
-from jobtracker.jobs.dispatcher import being_sent
+from jobtracker.jobs.sending import being_sent
 from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings
 

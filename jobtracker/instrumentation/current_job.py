@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from celery import Task
 from celery._state import get_current_task
@@ -22,6 +22,9 @@ from jobtracker.runtime import Tracking
 from jobtracker.schemas.jobs import Job
 from jobtracker.store.changes import NewJob
 from jobtracker.store.schema import JobRecord
+
+if TYPE_CHECKING:
+    from jobtracker.tracing.spans import Execution
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,6 +64,7 @@ class CurrentJob:
         arguments: Its arguments in masked form, if some are masked. Texts must not show the masked values.
         labels: The name and tags that its message bears. The jobs that its task sends get the tags too.
         unrecorded: What must still be written about its arguments.
+        trace: The span of this execution, while its task runs, where the process makes traces.
         log_budget: How much of what its task logs may still go into its log.
     """
 
@@ -89,6 +93,7 @@ class CurrentJob:
         self.arguments: MaskedArguments | None = None
         self.labels = NO_LABELS
         self.unrecorded = NOTHING
+        self.trace: Execution | None = None
         self.log_budget: LineBudget | None = None
         self._tracking = tracking
         self._task = task

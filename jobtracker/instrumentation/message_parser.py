@@ -227,6 +227,13 @@ class MessageReader:
         return fields | stored.fields, stored.data
 
 
+def is_body_of(current: Any, task_id: str) -> bool:
+    """Whether a task is the body of the chord in whose header the task is that runs here."""
+    body = current.request.chord
+    first = steps_of(body)[:1] if body else []  # a group has no one task that comes first
+    return any(step["options"].get("task_id") == task_id for step in first)
+
+
 def tags_of(labels: Labels, around: tuple[str, ...] = ()) -> dict[str, str]:
     """The tags of a job as a field of its record: those around its call, and its own."""
     tags = joined(around, labels.tags) if around else labels.tags

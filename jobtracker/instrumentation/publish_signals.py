@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from celery._state import get_current_task
@@ -31,16 +31,19 @@ from jobtracker.core.labels import (
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.instrumentation.beat import due_entry
 from jobtracker.instrumentation.current_job import CurrentJob, job_of
-from jobtracker.instrumentation.message_parser import MessageReader
+from jobtracker.instrumentation.job_spans import SendSpans, end_span
+from jobtracker.instrumentation.message_parser import MessageReader, is_body_of
 from jobtracker.instrumentation.signal_handlers import RecentIds, never_raises
 from jobtracker.instrumentation.task_filter import TaskFilter
 from jobtracker.instrumentation.unique_calls import Claim, UniqueCalls
-from jobtracker.jobs.chains import steps_of
-from jobtracker.jobs.dispatcher import being_sent
 from jobtracker.jobs.large_values import large_in
+from jobtracker.jobs.sending import being_sent
 from jobtracker.reporting.report import Notice, Report
 from jobtracker.runtime import Tracking
 from jobtracker.store.changes import NewJob
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Publication:
         outcomes: Returns the outcomes of recording them, or None if that has to wait; None after it was called.
         created: Ids of the jobs that were recorded because of it.
         claim: What became of its claim to a unique key.
+        span: Its span, where the process makes traces.
     """
 
     app: Celery
@@ -62,6 +66,7 @@ class Publication:
     outcomes: Callable[[], list[Outcome] | None] | None = None
     created: list[str] = field(default_factory=list)
     claim: Claim | None = None
+    span: "Span | None" = None
 
     def note(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Note what became of recording its jobs, and return it."""
@@ -92,6 +97,7 @@ class PublishSignals:
         self.task_filter = task_filter
         self.resent = RecentIds()
         self.unique_calls = UniqueCalls(tracking)
+        self._spans = SendSpans(tracking, task_filter.find)
         self._parents = RecentIds()  # with their runs, of chords that this process sends
         self.reader = MessageReader(task_filter.find, functools.partial(priority_of, self.app))
 
@@ -126,9 +132,11 @@ class PublishSignals:
         current = job_of(get_current_task())
         if current is not None and (current.id, current.run) == (job_id, run):
             self._send_again(current, headers, queue)
+            publication.span = self._spans.again(sender, body, headers, queue, current)
             return
         if headers.get("retries"):  # by the main process, for a child that was lost
             self.resent.add(task_id)
+            publication.span = self._spans.again(sender, body, headers, queue, None)
             return
         goes_on = current is not None and _is_next(get_current_task(), body)
         sent = at_ms
@@ -153,9 +161,10 @@ class PublishSignals:
             chained_anew = current is not None and current.reused
             is_own_run = sent == 0 or headers.get("replaced_task_nesting")  # of the run that goes on, or of ours
             jobs[0] = dataclasses.replace(jobs[0], published=not is_own_run, chained_anew=chained_anew)
-            publication.jobs = jobs
+            publication.span, publication.jobs = self._spans.begin(sender, jobs, headers, queue, current)
             publication.outcomes = self.tracking.reporter.begin_create(
-                self._without_repetition(jobs), Report(Notice.PUBLISHED, jobs[0].id, jobs=jobs, at_ms=at_ms)
+                self._without_repetition(publication.jobs),
+                Report(Notice.PUBLISHED, jobs[0].id, jobs=publication.jobs, at_ms=at_ms),
             )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
             self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
@@ -213,11 +222,13 @@ class PublishSignals:
         except Exception as error:
             self._note_created(publication)
             self._report_failure(publication, error)
+            end_span(publication.span, error)
             if claim is not None:
                 self.unique_calls.let_go(claim)
             raise
         finally:
             self._note_created(publication)
+            end_span(publication.span)
             _publication.reset(token)
 
     @never_raises
@@ -287,13 +298,6 @@ def _labels_around(current: CurrentJob | None) -> Labels:
     """The labels of a call: those of the blocks around it, and the tags of the job whose task makes it."""
     here = labels_here()
     return here if current is None else Labels(here.name, joined(current.labels.tags, here.tags))
-
-
-def is_body_of(current: Any, task_id: str) -> bool:
-    """Whether a task is the body of the chord in whose header the task is that runs here."""
-    body = current.request.chord
-    first = steps_of(body)[:1] if body else []  # a group has no one task that comes first
-    return any(step["options"].get("task_id") == task_id for step in first)
 
 
 def _is_next(current: Any, body: Any) -> bool:

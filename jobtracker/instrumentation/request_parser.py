@@ -7,6 +7,7 @@ from jobtracker.broker.headers import called, sender, terms
 from jobtracker.core.labels import labels_in
 from jobtracker.core.lifecycle import Priority
 from jobtracker.core.masking import MASK, shortened, stored_when_sent
+from jobtracker.core.traceparent import HEADER, read
 from jobtracker.instrumentation.current_job import CurrentJob
 from jobtracker.instrumentation.message_parser import MessageReader, TrackedTask, tags_of
 from jobtracker.jobs.chains import ids_of, in_order, kept
@@ -47,6 +48,8 @@ def job_of_request(
         **sent_by,
         **terms(request),
     }
+    if (traceparent := request.get(HEADER)) and read(traceparent):
+        fields[HEADER] = traceparent
     if request.group and not request.chord:
         fields["group"] = request.group
     if request.callbacks or request.errbacks:

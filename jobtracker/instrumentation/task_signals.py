@@ -18,6 +18,7 @@ from jobtracker.core.declarations import DEFAULT, declaration_of
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.core.masking import MASK, NOTHING, mask_secrets
 from jobtracker.instrumentation.current_job import CurrentJob, job_in, job_of
+from jobtracker.instrumentation.job_spans import begin_process, end_process, link_results
 from jobtracker.instrumentation.publish_signals import PublishSignals
 from jobtracker.instrumentation.signal_handlers import SignalHandlers, never_raises
 from jobtracker.instrumentation.stored_outcome import StoredOutcomes
@@ -31,6 +32,7 @@ from jobtracker.instrumentation.worker_ends import WorkerEnds
 from jobtracker.jobs.lost_executions import quarantined
 from jobtracker.runtime import Tracking
 from jobtracker.store.changes import Change
+from jobtracker.tracing.active import active
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +98,16 @@ class TaskSignals:
         if self._logs is not None:
             self._logs.attach()
         job, start = self._reports.begin(sender, request, task_id)
+        if (spans := active()) is not None:
+            known = self.task_filter.find(sender.name, request.kwargs)
+            begin_process(spans, self.tracking, sender, request, job, known and known.job_type)
+            if job.trace is not None and job.trace.traceparent is not None:
+                start.fields = {**start.fields, "traceparent": job.trace.traceparent}
         change = self.tracking.reporter.send(start)
         if change is None:  # the store is away, and so is any cancel
             return
+        if job.trace is not None:
+            link_results(self.tracking, request, job)
         job.reused = change.reused
         job.alone = change.applied and not change.waited_for
         if change.applied:
@@ -138,6 +147,8 @@ class TaskSignals:
             Ignore: It must not run. A signal handler could not raise that: Celery swallows it.
         """
         if (job := job_of(task)) is not None:
+            if job.trace is not None:
+                job.trace.adopt()
             job.refuse()
 
     @never_raises
@@ -169,6 +180,14 @@ class TaskSignals:
         job = job_of(sender)
         if job is None or not job.is_of(self.tracking):
             return
+        try:
+            self._conclude(sender, job, task_id, state, retval)
+        finally:
+            end_process(job, state, retval)
+            job.start = None  # it holds the request, which holds the job: neither would go at once
+
+    def _conclude(self, sender: Task, job: CurrentJob, task_id: str, state: str | None, retval: Any) -> None:
+        """Report an end that has no signal of its own."""
         error = sys.exc_info()[1]
         if error is not None and (end := unstored_end(error, state)) is not None:
             self._worker_ends.not_stored.add(task_id)
@@ -179,7 +198,6 @@ class TaskSignals:
             self._task_ends.rejected(sender, job, retval)
         elif state is None and self.worker.is_main:
             self._task_ends.broken_off(sender, job, error)
-        job.start = None  # it holds the request, which holds the job: neither would go at once
 
     # -- in that process, or in the main process where it can't report -----------------------------------------------
 

@@ -40,6 +40,7 @@ from jobtracker.store.job_types import Registry
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import expect_partitions
 from jobtracker.store.releases import ReleaseLog
+from jobtracker.tracing.export import flush_at_end
 
 logger = logging.getLogger(__name__)
 
@@ -178,6 +179,7 @@ class WorkerLifecycle:
     def on_process_shutdown(self, **_: Any) -> None:
         """worker_process_shutdown, in a pool's child: the main process goes on with what it has not written."""
         self.tracking.reporter.close(is_followed=not self._this_worker.is_main)
+        flush_at_end()  # of any SDK: a child of the pool ends without what Python does at the end
 
     def stop(self) -> None:
         """End what `on_ready` began, settle the jobs that the worker leaves, and give its lease back."""

@@ -32,6 +32,7 @@ from jobtracker.store.list_plan import plan
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
+from jobtracker.tracing.active import current
 
 MOST_RUNS = 10
 """So many bulk runs are under way at once."""
@@ -132,8 +133,8 @@ class BulkRuns:
             "priority": Priority.NORMAL,
             "origin": "api",
         }
-        if request_id:
-            fields["request_id"] = request_id
+        given = {"request_id": request_id, "traceparent": state.traceparent}
+        fields |= {name: text for name, text in given.items() if text}
         payload = wanted.model_dump(mode="json", exclude_defaults=True, exclude={"ids"})
         told = {"asked_by": state.asked_by} if state.asked_by else {}
         data = {"payload": json.dumps(payload | told | ({"ids": state.ids} if state.ids else {}))}
@@ -235,6 +236,7 @@ class BulkRuns:
             asked_key=asker.key_id if asker else None,
             job_types=asker.job_types if asker else None,
             job_tags=asker.tags if asker else None,
+            traceparent=current(),
             is_through=selection is None and given is None,
             total=total,
         )

@@ -41,6 +41,8 @@ class BulkState(BaseModel):
     """Whoever asked may reach jobs of these types only."""
     job_tags: tuple[str, ...] | None = None
     """The same of tags."""
+    traceparent: str | None = None
+    """Of the span of the request."""
 
     # How far it is
     place: tuple[int, str] | None = None

@@ -24,6 +24,7 @@ from jobtracker.store.keys import Keys
 from jobtracker.store.reader import Loaded
 from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
+from jobtracker.tracing.active import current
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,7 @@ class Creation:
             InvalidJobError: It can't be created.
         """
         found = Checked([], set())
-        given = _Given(request_id, started_ms, beside, ids or self.store.keys, unique_digest)
+        given = _Given(request_id, started_ms, beside, ids or self.store.keys, unique_digest, current())
         self._collect(job, *found, given=given, inherited=Priority.NORMAL, parent=None)
         return found
 
@@ -278,6 +279,8 @@ class Creation:
             fields["tags"] = json.dumps(job.tags)
         if given.request_id:
             fields["request_id"] = given.request_id
+        if given.traceparent:
+            fields["traceparent"] = given.traceparent
         if given.started_ms is not None:
             fields |= asked_by("started_by")
         if subs:
@@ -307,6 +310,8 @@ class _Given(NamedTuple):
     """Where their ids are from."""
     unique_digest: str | None
     """Of the unique key of the first one."""
+    traceparent: str | None
+    """Of the span that creates them."""
 
 
 class Checked(NamedTuple):

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
-from celery import Celery, Signature, signals
+from celery import Celery, Signature
 from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import ResponseError
 
@@ -13,10 +12,14 @@ from jobtracker.broker.connection import sent_together
 from jobtracker.broker.errors import broker_errors
 from jobtracker.broker.queues import expect_queues
 from jobtracker.connection.client import is_away
+from jobtracker.core.job import task_id_of
+from jobtracker.core.traceparent import HEADER
 from jobtracker.errors import BrokerUnavailableError, JobNotFoundError, PartialDispatchError
+from jobtracker.jobs.sending import Dispatch, being_sent, listen_before
 from jobtracker.jobs.signatures import SignatureBuilder
 from jobtracker.store.reader import JobQueries, Loaded
 from jobtracker.store.schema import JobRecord
+from jobtracker.tracing.active import active, continued
 
 AT_ONCE = 50
 """Jobs that are sent in one go, which takes about a tenth of a second. Those of a larger tree are handed over to
@@ -24,9 +27,6 @@ workers: nobody waits until they are sent."""
 
 HANDED_OVER = 200
 """Jobs that are handed over with each message: a worker needs about a fifth of a second for them."""
-
-being_sent: ContextVar[list[str] | None] = ContextVar("jobtracker_being_sent", default=None)
-"""Ids of the tasks that a dispatcher has published so far, while it sends. What it sends is recorded already."""
 
 _RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
 """For a connection that has gone stale. Without a policy (`retry=False`) kombu itself reconnects for six seconds."""
@@ -71,7 +71,8 @@ class Dispatcher:
             loaded = self.queries.load(list(trees))
         jobs = {record.id: (record, data) for record, data in loaded}
         self._expect_queues(record for record, _ in jobs.values())
-        self._send(self.signatures.tree(root, trees, jobs, runs))
+        types = {task_id_of(each, runs.get(each, 1)): jobs[each][0].type for each in trees} if active() else {}
+        self._send(self.signatures.tree(root, trees, jobs, runs), types)
 
     def publish_alone(self, job_id: str, run: int) -> None:
         """Send a run of a job's own task, a parent's with the results of its sub-jobs, old and new, in order.
@@ -104,6 +105,7 @@ class Dispatcher:
         if loaded is None:
             loaded = self.queries.load(list(runs), missing_ok=True)
         signatures: dict[str, Signature] = {}
+        types = {task_id_of(record.id, runs[record.id]): record.type for record, _ in loaded} if active() else {}
         unsent: dict[str, Exception] = {}
         for record, data in loaded:
             job_id = record.id
@@ -116,7 +118,7 @@ class Dispatcher:
             with self._producer() as producer, sent_together(producer):
                 for job_id, signature in signatures.items():
                     with _kept(unsent, job_id):
-                        self._send(signature, producer)
+                        self._send(signature, types, producer)
         except ResponseError as error:
             return unsent | dict.fromkeys(signatures, error)
         return unsent
@@ -137,7 +139,7 @@ class Dispatcher:
             for first in range(0, len(task_ids), HANDED_OVER):
                 some = task_ids[first : first + HANDED_OVER]
                 try:
-                    self._send(self.signatures.handover(some, records[first]), producer)
+                    self._send(self.signatures.handover(some, records[first]), {}, producer)
                 except BrokerUnavailableError:
                     if not first:
                         raise
@@ -163,14 +165,17 @@ class Dispatcher:
         finally:
             acquired.release()
 
-    def _send(self, signature: Signature, producer: Any = None) -> None:
-        sent: list[str] = []
-        token = being_sent.set(sent)
+    def _send(self, signature: Signature, types: Mapping[str, str], producer: Any = None) -> None:
+        dispatch = Dispatch(self.app, types)
+        if types:
+            listen_before()
+        token = being_sent.set(dispatch)
         try:
-            with broker_errors():
+            with broker_errors(), continued(_traceparent_of(signature)):
                 signature.apply_async(producer=producer, retry_policy=_RETRY_POLICY)
-        except BrokerUnavailableError as error:
-            if sent:
+        except Exception as error:
+            dispatch.end_span(error)
+            if isinstance(error, BrokerUnavailableError) and dispatch.sent:
                 raise PartialDispatchError(str(error)) from error
             raise
         finally:
@@ -180,6 +185,12 @@ class Dispatcher:
         expect_queues(
             self.app, (record.queue for record in records if record.queue and self.signatures.is_foreign(record))
         )
+
+
+def _traceparent_of(signature: Signature) -> str | None:
+    """In which trace a signature is sent."""
+    found = (signature.options.get("headers") or {}).get(HEADER)
+    return found if isinstance(found, str) else None
 
 
 @contextmanager
@@ -193,12 +204,3 @@ def _kept(errors: dict[str, Exception], job_id: str) -> Iterator[None]:
         if is_away(error):
             raise
         errors[job_id] = error
-
-
-def _note_sent(headers: dict[str, Any] | None = None, **_: Any) -> None:
-    sent = being_sent.get()
-    if sent is not None and headers:
-        sent.append(headers["id"])
-
-
-signals.after_task_publish.connect(_note_sent, weak=False, dispatch_uid="jobtracker:sent")

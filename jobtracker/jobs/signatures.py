@@ -9,11 +9,12 @@ from celery import Celery, Signature, chord
 from kombu.utils.json import loads
 
 from jobtracker.broker.config import broker_priorities
-from jobtracker.broker.headers import REQUEST_ID_HEADER, SENT_HEADER
+from jobtracker.broker.headers import JOINS_HEADER, REQUEST_ID_HEADER, ROOT_HEADER, SENT_HEADER
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import task_id_of
 from jobtracker.core.labels import TAGS_HEADER
 from jobtracker.core.lifecycle import Priority
+from jobtracker.core.traceparent import HEADER
 from jobtracker.errors import ArgumentsUnavailableError
 from jobtracker.jobs import chains
 from jobtracker.jobs.large_values import LargeValues
@@ -24,6 +25,9 @@ from jobtracker.store.schema import JobRecord
 
 SEND = "jobtracker.send"
 """The task that sends what was handed over. Every tracked worker has it, and no job is made of it."""
+
+_MOST_LEVELS = 20
+"""So far up the root of a job is looked for."""
 
 
 class SignatureBuilder:
@@ -47,7 +51,13 @@ class SignatureBuilder:
         return broker_priorities(self.app)
 
     def tree(
-        self, job_id: str, trees: Mapping[str, list[str]], jobs: Mapping[str, Loaded], runs: Mapping[str, int]
+        self,
+        job_id: str,
+        trees: Mapping[str, list[str]],
+        jobs: Mapping[str, Loaded],
+        runs: Mapping[str, int],
+        *,
+        root: str | None = None,
     ) -> Signature:
         """A job; a parent as a chord, its sub-jobs as the header and its own task as the body.
 
@@ -56,14 +66,18 @@ class SignatureBuilder:
             trees: The sub-jobs of the job and of each one below it.
             jobs: What is stored of them.
             runs: The run of each.
+            root: The job at the top of all that it belongs to, if that is known.
 
         Raises:
             ArgumentsUnavailableError: The arguments of one are not stored.
         """
-        signature = self._signature(*jobs[job_id], runs.get(job_id, 1))
+        record, data = jobs[job_id]
+        if root is None and record.traceparent:
+            root = self._root_of(record)
+        signature = self._signature(record, data, runs.get(job_id, 1), root=root)
         if not trees[job_id]:
             return signature
-        header = [self.tree(sub, trees, jobs, runs) for sub in trees[job_id]]
+        header = [self.tree(sub, trees, jobs, runs, root=root) for sub in trees[job_id]]
         return chord(header, signature, app=self.app).set(task_id=signature.options["task_id"])
 
     def own_task(self, record: JobRecord, data: dict[str, str], run: int) -> Signature:
@@ -94,8 +108,24 @@ class SignatureBuilder:
         """Whether only its own workers know what the queue of a job has to be declared with."""
         return bool(record.queue) and record.task not in self.app.tasks
 
+    def _root_of(self, record: JobRecord) -> str:
+        """The job at the top of all that a job belongs to, as far as these are still recorded."""
+        found, above = record.id, record.parent or record.sent_by
+        for _ in range(_MOST_LEVELS):
+            if above is None:
+                break
+            [record] = self.queries.records([above])
+            found, above = above, record.parent or record.sent_by
+        return found
+
     def _signature(
-        self, record: JobRecord, data: Mapping[str, str], run: int, ahead: Sequence[Any] = ()
+        self,
+        record: JobRecord,
+        data: Mapping[str, str],
+        run: int,
+        ahead: Sequence[Any] = (),
+        *,
+        root: str | None = None,
     ) -> Signature:
         if why := why_not_sendable(record, data):
             raise ArgumentsUnavailableError({record.id: why})
@@ -117,6 +147,9 @@ class SignatureBuilder:
             options["headers"][TAGS_HEADER] = [*record.tags]
         if record.request_id:
             options["headers"][REQUEST_ID_HEADER] = record.request_id
+        if record.traceparent:
+            options["headers"] |= {HEADER: record.traceparent, ROOT_HEADER: root or self._root_of(record)}
+            options["headers"] |= {JOINS_HEADER: 1} if record.subs else {}
         if masked_args and masked_args.hidden:  # in what Celery shows of a message
             options |= {"argsrepr": masked_args.args_repr, "kwargsrepr": masked_args.kwargs_repr}
         return self.app.signature(record.task, args=args, kwargs=kwargs, options=options)

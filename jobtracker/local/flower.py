@@ -4,6 +4,7 @@ Flower reads its options from the environment variables that begin with FLOWER_ 
 apply_env_options). Here are the few whose defaults are others, or that must not be forgotten.
 """
 
+import logging
 import os
 import sys
 
@@ -12,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from jobtracker.broker.config import configure
 from jobtracker.core.net import is_loopback
-from jobtracker.errors import JobTrackerError
+from jobtracker.errors import JobTrackerError, MissingExtraError
 from jobtracker.local.extras import need_flower
 from jobtracker.local.ports import need_free_port
 from jobtracker.settings import Settings
@@ -62,9 +63,21 @@ def run(settings: FlowerSettings) -> None:
         os.environ["FLOWER_BASIC_AUTH"] = settings.flower_basic_auth
     # By default Flower switches task events on at all workers, every five seconds (flower/events.py).
     os.environ["FLOWER_ENABLE_EVENTS"] = str(settings.task_events)
+    _log_json()
     app = Celery("flower")
     configure(app, settings)
     app.start(["flower"])
+
+
+def _log_json() -> None:
+    """Write JSON lines, if what makes them is installed."""
+    try:
+        from jobtracker.logging import capture_output, json_handler
+    except MissingExtraError:
+        return
+    capture_output("flower")
+    handler = json_handler(logging.StreamHandler(), "flower")
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)  # Tornado adds none where there is one
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from jobtracker.maintenance.pacing import pause_after
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.bulk import BulkAction
 from jobtracker.store.schema import JobRecord
+from jobtracker.tracing.active import continued
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,8 @@ class _Turn:
         name, key_id = self._state.asked_by, self._state.asked_key
         token = acting.set(Principal(name, frozenset(), key_id) if name else None)
         try:
-            return self.work()
+            with continued(self._state.traceparent):
+                return self.work()
         finally:
             acting.reset(token)
 

@@ -202,6 +202,14 @@ class Job(JobSummary):
         default=None,
         description="The process that sent it, as Celery names it: `gen<pid>@<host>`. Null if another job sent it.",
     )
+    traceparent: str | None = Field(
+        default=None,
+        description="W3C's name of its span, and so of its trace: the span of its last execution or, before the "
+        "first one, the span that sent or created it. Null if there are no traces.",
+    )
+    trace_url: str | None = Field(
+        default=None, description="The URL of that trace (`TRACE_URL_TEMPLATE`). Null also if it is not sampled."
+    )
 
 
 class JobTree(Job):

@@ -56,9 +56,11 @@ def main(application: str = "jobtracker.server:create_app", settings_class: type
     from uvicorn.config import STARTUP_FAILURE
     from uvicorn.supervisors import Multiprocess
 
+    from jobtracker.logging import capture_output
     from jobtracker.server.answering import log_json
 
     log_json(settings)
+    capture_output(settings.service_name)
     config = uvicorn.Config(
         application,
         factory=True,

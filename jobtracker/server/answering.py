@@ -1,5 +1,6 @@
 """The application that answers requests: its routes, its errors, and the parts that they need."""
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -13,13 +14,13 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from jobtracker.core.version import package_version
-from jobtracker.logging import json_handler
+from jobtracker.logging import capture_output, json_handler
 from jobtracker.server import problems as errors
 from jobtracker.server.access.openapi import describe_keys
 from jobtracker.server.auditing import Audited
 from jobtracker.server.idempotency import answered_once
 from jobtracker.server.live.sharing import ReadyAnswers
-from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
+from jobtracker.server.middleware import EncodedSlashes, HeadAsGet, is_probe
 from jobtracker.server.page_files import PageRoute
 from jobtracker.server.parts import Parts
 from jobtracker.server.routers import (
@@ -41,10 +42,13 @@ from jobtracker.server.routers import (
 from jobtracker.server.routers import webhooks as webhook_routes
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
+from jobtracker.tracing.export import flush_at_end
 
 
 def log_json(settings: ApiSettings) -> None:
     """Write the process's logs as JSON lines; the requests are logged by the middleware, not by uvicorn."""
+    if multiprocessing.parent_process() is not None:  # one that another process of ours has started
+        capture_output(settings.service_name)
     handler = json_handler(logging.StreamHandler(), settings.service_name)
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if settings.debug else logging.INFO, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
@@ -74,6 +78,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
                 "others_listen": settings.api_listener is not None,
                 "hub": parts.hub,
             }
+        await asyncio.to_thread(flush_at_end)
 
     app = FastAPIOffline(  # its documentation pages load nothing from elsewhere
         title=settings.service_name,
@@ -82,6 +87,14 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         debug=False,  # an error page would not be problem details
         root_path=settings.api_root_path,
         lifespan=lifespan,
+        # The span of a request that another process answers is this one's. Messages of exceptions stay in the log.
+        telemetry={
+            "tracing": runs_maintenance,
+            "operation_spans": False,
+            "logs": False,
+            "auto_configure": False,
+            "exclude": is_probe,
+        },
     )
     errors.install(app)
     describe_keys(app)

@@ -12,6 +12,7 @@ from jobtracker.server.bodies import Bodies
 from jobtracker.server.middleware import RequestContext
 from jobtracker.server.origins import KnownOrigins
 from jobtracker.server.settings import ApiSettings
+from jobtracker.tracing.export import start_export
 
 logger = logging.getLogger("jobtracker.server")
 
@@ -20,6 +21,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """Create the application. Settings that are not given come from the environment."""
     settings = settings or ApiSettings.of_process()
     log_json(settings)
+    start_export(settings.service_name)
     logger.info("tracking_redis", extra={"url": without_passwords(settings.tracking_url)})
     app = answering_app(settings, runs_maintenance=True)
     app.add_middleware(Bodies, settings=settings)

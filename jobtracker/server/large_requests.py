@@ -23,6 +23,8 @@ from jobtracker.server.answering import answering_app, log_json
 from jobtracker.server.auditing import CLIENT
 from jobtracker.server.problems import problem, unexpected
 from jobtracker.server.settings import ApiSettings
+from jobtracker.tracing.active import continued, current
+from jobtracker.tracing.export import start_export
 
 logger = logging.getLogger("jobtracker.server")
 
@@ -76,7 +78,7 @@ class LargeRequests:
             try:
                 if self.helper is None:
                     self.helper = await asyncio.to_thread(_Helper, self.settings)
-                answer = await asyncio.to_thread(self.helper.ask, scope, body, request_id_var.get())
+                answer = await asyncio.to_thread(self.helper.ask, scope, body, (request_id_var.get(), current()))
             except (OSError, EOFError) as error:
                 logger.warning("large_request_failed", extra={"error": repr(error)})
                 self._stop()
@@ -100,8 +102,13 @@ class _Helper:
         self.process.start()
         theirs.close()
 
-    def ask(self, scope: dict[str, Any], body: bytearray, request_id: str | None) -> Answer:
+    def ask(self, scope: dict[str, Any], body: bytearray, belongs_to: tuple[str | None, str | None]) -> Answer:
         """Answer a request. The process is killed if any step takes longer than `_LONGEST_S`.
+
+        Args:
+            scope: Of the request.
+            body: Of it.
+            belongs_to: The id of the request, and the `traceparent` of its span.
 
         Raises:
             OSError: The process ended while it was told of the request.
@@ -110,7 +117,7 @@ class _Helper:
         overdue = threading.Timer(_LONGEST_S, self.process.kill)
         overdue.start()
         try:
-            self.connection.send((scope, request_id))
+            self.connection.send((scope, belongs_to))
             self.connection.send_bytes(body)
             status, headers = self.connection.recv()
             return Answer(status, headers, self.connection.recv_bytes())
@@ -128,6 +135,7 @@ def _serve(connection: Connection, settings: ApiSettings) -> None:
     """Answer requests until the parent process has closed the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
     log_json(settings)
+    start_export(settings.service_name)
     asyncio.run(_answer_all(connection, settings))
 
 
@@ -136,13 +144,14 @@ async def _answer_all(connection: Connection, settings: ApiSettings) -> None:
     async with app.router.lifespan_context(app):
         while True:
             try:
-                scope, request_id = connection.recv()
+                scope, (request_id, traceparent) = connection.recv()
                 body = connection.recv_bytes()
             except EOFError:
                 return
             request_id_var.set(request_id)
             act_as(app, scope.get(PRINCIPAL))
-            answer = await _answer(app, scope, body, debug=settings.debug)
+            with continued(traceparent):
+                answer = await _answer(app, scope, body, debug=settings.debug)
             del body
             connection.send((answer.status, answer.headers))
             connection.send_bytes(answer.body)

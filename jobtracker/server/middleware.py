@@ -3,19 +3,35 @@
 import logging
 import time
 import uuid
+from collections.abc import MutableMapping
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jobtracker.core.traceparent import HEADER
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.problems import REQUEST_ID
 from jobtracker.server.access.needs import PRINCIPAL
 from jobtracker.server.encoded_paths import decoded, path_as_asked
 from jobtracker.server.problems import unexpected
+from jobtracker.tracing.active import continued, current
 
 logger = logging.getLogger("jobtracker.server")
 access_logger = logging.getLogger("jobtracker.server.access")
+
+
+_FAILED = 400
+
+_PROBES = {"/api/health", "/metrics"}
+
+
+def is_probe(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a request only asks whether the API is there, or for its metrics: of these there are many."""
+    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+        return False
+    return str(scope["path"]).removeprefix(scope.get("root_path", "")) in _PROBES
 
 
 class RequestContext:
@@ -39,8 +55,16 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        if current() is None and (traceparent := headers.get(HEADER)):  # else FastAPI has begun a span of the request
+            with continued(traceparent):
+                await self._answer(scope, receive, send, headers)
+        else:
+            await self._answer(scope, receive, send, headers)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         began = time.perf_counter()
-        given = Headers(scope=scope).get("x-request-id", "")
+        given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         token = request_id_var.set(request_id)
         status = 0
@@ -49,11 +73,11 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers["X-Process-Time"] = f"{time.perf_counter() - began:.6f}"
-                headers["X-Service-Name"] = self.service
-                headers["X-Service-Version"] = self.version
+                answer = MutableHeaders(scope=message)
+                answer["X-Request-ID"] = request_id
+                answer["X-Process-Time"] = f"{time.perf_counter() - began:.6f}"
+                answer["X-Service-Name"] = self.service
+                answer["X-Service-Version"] = self.version
             await send(message)
 
         try:
@@ -67,7 +91,8 @@ class RequestContext:
             await response(scope, receive, send_with_headers)
         finally:
             principal = scope.get(PRINCIPAL)
-            access_logger.info(
+            access_logger.log(
+                logging.DEBUG if is_probe(scope) and status < _FAILED else logging.INFO,
                 "request",
                 extra={
                     **({"principal": principal.name, "key_id": principal.key_id} if principal else {}),

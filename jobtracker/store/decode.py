@@ -9,12 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from jobtracker.core.clock import from_ms
 from jobtracker.core.masking import ArgumentRule
+from jobtracker.core.traceparent import trace_url
 from jobtracker.schemas.jobs import (
     JSON_DEPTH_LIMIT,
     Job,
     JobError,
     JobSummary,
-    JobTree,
     Progress,
     SubJobCounts,
     custom_payload,
@@ -109,7 +109,9 @@ def summary_of(record: JobRecord) -> JobSummary:
     return JobSummary.model_validate(summary_values(record))
 
 
-def job_values(record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | None = None) -> dict[str, Any]:
+def job_values(
+    record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | None = None, trace_url_template: str = ""
+) -> dict[str, Any]:
     """What a record and its bulky part tell, as `summary_values`; the arguments are those of `job_of`."""
     payload, args, result, error = (
         stored_json(text) if (text := data.get(name)) else None for name in ("payload", "args", "result", "error")
@@ -133,23 +135,23 @@ def job_values(record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | 
         "error": JobError.model_validate(error) if error else None,
         "schedule": data.get("schedule") or None,
         "sent_from": data.get("sent_from") or None,
+        "traceparent": record.traceparent,
+        "trace_url": trace_url(trace_url_template, record.traceparent),
     }
 
 
-def job_of(record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | None = None) -> Job:
+def job_of(
+    record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | None = None, trace_url_template: str = ""
+) -> Job:
     """The job that a record and its bulky part tell of.
 
     Args:
         record: Its record.
         data: By `DATA_FIELDS`.
         rule: What may be shown of its arguments, where what is stored may be more.
+        trace_url_template: Of the URLs of traces (`TRACE_URL_TEMPLATE`).
     """
-    return Job.model_validate(job_values(record, data, rule))
-
-
-def tree_of(record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | None = None) -> JobTree:
-    """The same, as a tree that has no sub-jobs yet."""
-    return JobTree.model_validate(job_values(record, data, rule))
+    return Job.model_validate(job_values(record, data, rule, trace_url_template))
 
 
 def stored_json(text: str) -> Any:

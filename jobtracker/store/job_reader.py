@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgpack
 
@@ -15,7 +15,7 @@ from jobtracker.core.masking import ArgumentRule
 from jobtracker.errors import JobNotFoundError
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, LogLine
-from jobtracker.store.decode import job_of, job_values
+from jobtracker.store.decode import job_values
 from jobtracker.store.fields import Field
 from jobtracker.store.functions import Library
 from jobtracker.store.history import history_of
@@ -40,6 +40,7 @@ class JobReader:
         keys: The names of its keys.
         registry: The job types that workers announced: they say what may be shown.
         check: Called before the first list is read, and again as in `Library`; where it raises none is.
+        trace_url_template: Of the URLs of traces (`TRACE_URL_TEMPLATE`).
 
     Attributes:
         parts: The partitions of which lists and figures tell.
@@ -52,11 +53,13 @@ class JobReader:
         registry: Registry | None = None,
         *,
         check: Callable[[], None] | None = None,
+        trace_url_template: str = "",
     ) -> None:
         self.client = client
         self.keys = keys or Keys()
         self.parts = self.keys.parts
         self.registry = registry or Registry(client, self.keys)
+        self._trace_url_template = trace_url_template
         self._functions = Library(
             ["list_jobs", "list_ids", "count_jobs", "get_history"], reads_only=True, check=check
         )
@@ -86,7 +89,7 @@ class JobReader:
 
     def loaded_json(self, record: JobRecord, data: dict[str, str]) -> bytes:
         """The JSON of a job that was read already."""
-        return to_json(job_values(record, data, self.rule_of(record)))
+        return to_json(self._values(record, data))
 
     def get_many(self, job_ids: Sequence[str]) -> list[Job]:
         """Jobs in the order of their ids, in one round trip.
@@ -94,7 +97,11 @@ class JobReader:
         Raises:
             JobNotFoundError: One of them is not there.
         """
-        return [job_of(*loaded, self.rule_of(loaded[0])) for loaded in self.load(job_ids)]
+        return [Job.model_validate(self._values(*loaded)) for loaded in self.load(job_ids)]
+
+    def _values(self, record: JobRecord, data: dict[str, str]) -> dict[str, Any]:
+        """What is shown of a job."""
+        return job_values(record, data, self.rule_of(record), self._trace_url_template)
 
     def load(self, job_ids: Sequence[str], *, missing_ok: bool = False) -> list[Loaded]:
         """The records and bulky parts (`DATA_FIELDS`), in one round trip.

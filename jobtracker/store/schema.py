@@ -98,6 +98,8 @@ class JobRecord(Record):
     """api | beat; None: plain Celery code."""
     request_id = text(51, from_message=True)
     """Of the HTTP request that made it."""
+    traceparent = text(67, from_message=True)
+    """W3C's name of its span, and so of its trace: of its last execution or, before that, of what sent it."""
     masked = text_list(53, from_message=True)
     """Names of the arguments whose values are not stored; "*": of all."""
     acks_late = flag(29)

@@ -4,7 +4,6 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.schemas.jobs import JobTree
-from jobtracker.store.decode import tree_of
 from jobtracker.store.job_reader import JobReader, Loaded
 from jobtracker.store.merge import SCAN_BUDGET
 from jobtracker.store.records import ask, fetch
@@ -62,7 +61,7 @@ class TreeReader(JobReader):
             JobNotFoundError: There is none with that id.
         """
         [(record, data)] = self.load([job_id])
-        root = tree_of(record, data, self.rule_of(record))
+        root = JobTree.model_validate(self._values(record, data))
         level = [root]
         while parents := [job for job in level if job.sub_job_counts]:
             pipe = self.client.pipeline(transaction=False)
@@ -75,7 +74,7 @@ class TreeReader(JobReader):
                 for _ in family:
                     record, data = next(loaded)
                     if record.exists:
-                        parent.sub_jobs.append(tree_of(record, data, self.rule_of(record)))
+                        parent.sub_jobs.append(JobTree.model_validate(self._values(record, data)))
                 level += parent.sub_jobs
         return root
 

@@ -72,7 +72,7 @@ def test_the_workers_log_lines_inside_a_task_carry_request_and_job(api, worker):
 
     def inside() -> list[dict[str, str]]:
         lines = [json.loads(line) for line in lines_of(worker.log_path) if line.startswith("{")]
-        return [line for line in lines if line.get("job_id") == job_id]
+        return [line for line in lines if line.get("job_id") == job_id and "task" in line]
 
     eventually(inside)
     for line in inside():
@@ -101,6 +101,26 @@ def test_each_request_has_one_line_in_the_log(quiet_api):
     )  # fmt: skip
     assert line["duration_ms"] > 0
     assert line["service"] == "distributed_job_tracking"
+
+
+def test_the_callers_trace_is_kept_with_its_jobs_and_named_in_the_log(quiet_api):
+    trace, caller = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    headers = {"traceparent": f"00-{trace}-{caller}-01", "X-Request-ID": "traced"}
+    body = job("document_analysis", {"text": "x"}, sub_jobs=[job("document_analysis", {"text": "y"})])
+    tree = quiet_api.http.post("/api/jobs/with-subjobs", json=body, headers=headers).json()
+    for each in (tree, tree["sub_jobs"][0]):
+        assert (each["traceparent"], each["trace_url"]) == (headers["traceparent"], None)
+    eventually(lambda: any('"traced"' in line for line in quiet_api.log_lines()))
+    [line] = [line for line in map(json.loads, quiet_api.log_lines()) if line.get("request_id") == "traced"]
+    assert line["trace_id"] == trace
+    assert quiet_api.create(job("document_analysis", {"text": "x"}))["traceparent"] is None
+
+
+def test_probes_that_succeed_have_no_line_in_the_log(quiet_api):
+    assert quiet_api.http.get("/api/health", **with_id("a-probe")).status_code == 200
+    quiet_api.http.get("/api/health?what=this", **with_id("a-bad-probe"))
+    eventually(lambda: any('"a-bad-probe"' in line for line in quiet_api.log_lines()))
+    assert not any('"a-probe"' in line for line in quiet_api.log_lines())
 
 
 def test_a_request_that_announces_too_much_is_refused(small_api):

@@ -14,7 +14,7 @@ from support.workers_under_test import eventually, every_broker
 from jobtracker import Status
 from jobtracker.broker.headers import SENT_HEADER, sent
 from jobtracker.core.lifecycle import Event, Outcome
-from jobtracker.instrumentation.publish_signals import is_body_of
+from jobtracker.instrumentation.message_parser import is_body_of
 from jobtracker.store.changes import NewJob
 from jobtracker.store.schema import JobRecord
 

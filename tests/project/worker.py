@@ -25,3 +25,5 @@ def log_json(logger: logging.Logger, **_: Any) -> None:
 if app.conf.get("json_log"):
     after_setup_logger.connect(log_json)
     after_setup_task_logger.connect(log_json)
+if "PROJECT_TRACES" in os.environ:
+    from project import traces  # noqa: F401 (it listens)

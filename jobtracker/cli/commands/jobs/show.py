@@ -79,6 +79,7 @@ def _facts(job: Job) -> dict[str, Text | str | None]:
         "not before": time_of(job.not_before),
         "expires": time_of(job.expires_at),
         "cancel asked": time_of(job.cancel_requested_at),
+        "trace": job.trace_url or job.traceparent,
         "arguments": job.arguments_repr,
         **{f"large {name}": _large(job, name) for name in ("payload", "args", "result")},
         "result size": f"{omitted:,} bytes, in Celery's result backend" if omitted else None,
