@@ -14,6 +14,7 @@ from jobtracker.maintenance.objects import ObjectRemover
 from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.maintenance.overdue_jobs import OverdueJobs
 from jobtracker.maintenance.pruner import Pruner
+from jobtracker.maintenance.totals_keeper import TotalsKeeper
 from jobtracker.maintenance.unreported_ends import UnreportedEnds
 from jobtracker.runtime import Tracking
 from jobtracker.store.functions import FencedError
@@ -32,6 +33,7 @@ class MaintenanceRunner:
         overdue: Settles jobs that have ended, expired or lost their message without a report.
         notifier: Notifies parents that were not notified.
         pruner: Removes settled jobs after their retention time, and queues that nobody uses.
+        totals: Keeps the totals of all time.
         objects: Removes objects from the object store that no job needs.
     """
 
@@ -43,6 +45,7 @@ class MaintenanceRunner:
         self.overdue = OverdueJobs(leadership, ends)
         self.notifier = ParentNotifier(leadership)
         self.pruner = Pruner(leadership)
+        self.totals = TotalsKeeper(leadership)
         self.objects = ObjectRemover(leadership)
         self._libraries = Libraries(tracking.client, tracking.keys)
 
@@ -67,6 +70,8 @@ class MaintenanceRunner:
                 self.rescuer.correct_unanswered,
                 self.notifier.notify,
                 self._relay_outbox,
+                self.totals.fold,
+                self.totals.name_types,
                 self.pruner.prune,
                 self.pruner.forget_queues,
                 self.objects.step,
@@ -76,6 +81,7 @@ class MaintenanceRunner:
                 step()
             if leadership.renew():
                 self.overdue.rescue_missing()
+            self.totals.note()
         except FencedError as error:
             logger.debug("%s", error)
         except Exception as error:

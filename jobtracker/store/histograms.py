@@ -25,12 +25,17 @@ _SUMS = (
     "deliveries", "redeliveries", "double_runs", "wasted_ms",  # beyond one delivery of each job
     "wait_sum", "run_sum",  # ms
 )  # fmt: skip
-_MAXIMA = ("wait_max", "run_max")  # ms
+_MAXIMA = (
+    "wait_max", "run_max",  # ms
+    "folded",  # 1: the totals of `totals.py` have it
+)  # fmt: skip
 TOTALS = (*_SUMS, *_MAXIMA)
 
 _HEAD = struct.Struct(f">{len(TOTALS)}q")
 BUCKETS = {"wait": _HEAD.size // 4, "run": _HEAD.size // 4 + 1}
 """Where the first bucket of each histogram stands, counted in 32 bits. The next one is two further."""
+SUMMED = len(_SUMS)
+"""So many counters at the beginning are sums."""
 
 
 class Histogram:

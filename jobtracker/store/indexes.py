@@ -57,6 +57,17 @@ class IndexReader(JobReader):
         """Task ids that have waited since before a time for somebody to send them; oldest first."""
         return self._oldest(("unsent",), before_ms, most)
 
+    def outbox(self) -> tuple[int, int | None]:
+        """How many runs wait to be sent or to be confirmed, and since when (ms) the oldest does, if any."""
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
+            for index in ("unconfirmed", "unsent"):
+                pipe.zcard(part(index))
+                pipe.zrange(part(index), 0, 0, withscores=True)
+        found = pipe.execute()
+        oldest = [int(score) for entries in found[1::2] for _, score in entries]
+        return sum(found[::2]), min(oldest, default=None)
+
     def are_unsent(self, task_ids: Sequence[str]) -> set[str]:
         """Those of the runs that wait for somebody to send them."""
         return self._among("unsent", task_ids)

@@ -61,7 +61,7 @@ class JobReader:
         self.registry = registry or Registry(client, self.keys)
         self._trace_url_template = trace_url_template
         self._functions = Library(
-            ["list_jobs", "list_ids", "count_jobs", "get_history"], reads_only=True, check=check
+            ["list_jobs", "list_ids", "count_jobs", "get_history", "read_totals"], reads_only=True, check=check
         )
         self._pages = Pages(client, self.keys, self._functions)
 

@@ -38,6 +38,8 @@ _COMMANDS = (
     "hold_bulk",
     "tag",
     "let_go_unique",
+    "fold_totals",
+    "name_types",
 )
 
 

@@ -66,13 +66,35 @@ PREFIXES: dict[str, str] = {
     # flow:<hour>    string  How many jobs were created, completed, failed and cancelled in each minute
     #                        (`flow_series.py`). Expires.
     "settled": "settled:",
-    # settled:<hour>:<t> string  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires.
+    # settled:<hour>:<t> string  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires,
+    #                        once the totals have it.
     "released": "released:",
     # released:<day>:<bytes of r>:<r>:<t> string  Of settled jobs of a release and a type: outcomes and run times, as
     #                        "settled" has them. Writer: transition. Expires.
     "release_index": "release_index",
     # release_index  zset    What follows the prefix of all "released", scored by the day. No more than
     #                        MOST_RELEASE_SERIES: the oldest go with their series. Writer: transition.
+    # totals ----------------------------------------------------------------------------------------------------
+    "total": "total:",
+    # total:<label>  string  The same as in "settled" of all time, in counters of 64 bits, but for what stands in the
+    #                        series that are named in "unfolded" (`lua/lib/totals.lua`). The label is a type of
+    #                        "named", or "" for all others. Writer: fold_totals, name_types, every command that moves
+    #                        a job. For ever.
+    "unfolded": "unfolded",
+    # unfolded       set     "<hour>:<type>" of the series "settled" that the totals do not have yet. Writer: every
+    #                        command that moves a job, fold_totals, name_types.
+    "named": "named",
+    # named          set     Types that are counted by their names, at most MOST_NAMED. Writer: create, bulk_create,
+    #                        update, name_types. For ever.
+    "labels": "labels",
+    # labels         set     The same, and types that had been named before, at most MOST_LABELS: their totals stay.
+    #                        Writer: the same. For ever.
+    "counted": "counted",
+    # counted        hash    "<what>:<label>" -> a number: "created" (with those that are there: all that were created
+    #                        ever), "retried", "failed:<error type>". At most MOST_COUNTED. Writer: transition,
+    #                        delete, prune, name_types. For ever.
+    "maintained": "maintained",
+    # maintained     string  When (ms) a round of maintenance ended last. Writer: LeadershipWriter. For ever.
     # queues ------------------------------------------------------------------------------------------------------
     "queues": "queues",
     # queues         zset    Names of the queues that jobs were sent to, scored by when (ms), to the minute. At most
@@ -249,6 +271,12 @@ MOST_RELEASE_SERIES = 10_000
 
 MOST_RELEASES, MOST_RELEASE_WORKERS = 200, 1000
 """Releases that are known, and workers of each: a label may be new at each start, and so may the names of workers."""
+
+MOST_NAMED, MOST_LABELS = 200, 400
+"""So many types are counted by name, and were ever, each in some KB; all others together."""
+
+MOST_COUNTED = 5000
+"""Fields of "counted": an error's name may be made up."""
 
 LET_GO = "none"
 """In the place of a job's lease: the worker that had it does not run it any more, and does not know how it ended."""

@@ -1,5 +1,7 @@
 """Who runs the background services: the leader, and the fence of its writes."""
 
+from collections.abc import Iterable
+
 from jobtracker.store.changes import Term
 from jobtracker.store.job_writer import JobWriter
 from jobtracker.store.keys import Partition
@@ -22,3 +24,10 @@ class LeadershipWriter(JobWriter):
         answers = self._functions.call_many(self.client, "acquire_leadership", calls)
         terms = (Term(fence or None, watched_ms) for fence, watched_ms in answers)
         return dict(zip(parts, terms, strict=True))
+
+    def note_maintained(self, parts: Iterable[Partition], *, at_ms: int) -> None:
+        """Note that a round of maintenance has ended in some partitions."""
+        pipe = self.client.pipeline(transaction=False)
+        for part in parts:
+            pipe.set(part("maintained"), at_ms)
+        pipe.execute()

@@ -14,8 +14,17 @@ from importlib import resources
 from jobtracker.core.job import RUN_MARK
 from jobtracker.core.lifecycle import INFERENCES, MATRIX, MIDWAY, REPORTED, SETTLED, Priority
 from jobtracker.store.flow_series import FLOW
-from jobtracker.store.histograms import BUCKETS, GAMMA, TOTALS
-from jobtracker.store.keys import LET_GO, MOST_QUEUES, MOST_RELEASE_SERIES, NOBODY, PREFIXES
+from jobtracker.store.histograms import BUCKETS, GAMMA, SUMMED, TOTALS
+from jobtracker.store.keys import (
+    LET_GO,
+    MOST_COUNTED,
+    MOST_LABELS,
+    MOST_NAMED,
+    MOST_QUEUES,
+    MOST_RELEASE_SERIES,
+    NOBODY,
+    PREFIXES,
+)
 from jobtracker.store.queue_series import AT_QUEUE, KEEP_S, SLOT_MS
 from jobtracker.store.schema import lua_tables
 
@@ -103,6 +112,7 @@ def _tables(keep_s: int) -> dict[str, object]:
         "LOG_GAMMA": math.log(GAMMA),
         "TOTAL": {name: str(64 * n) for n, name in enumerate(TOTALS)},
         "BUCKETS": BUCKETS,
+        "SUMMED": SUMMED,
         "FLOW": FLOW,
         "KEEP_S": keep_s,
         "LET_GO": LET_GO,
@@ -111,6 +121,9 @@ def _tables(keep_s: int) -> dict[str, object]:
         "NOBODY": NOBODY,
         "MOST_QUEUES": MOST_QUEUES,
         "MOST_RELEASE_SERIES": MOST_RELEASE_SERIES,
+        "MOST_NAMED": MOST_NAMED,
+        "MOST_LABELS": MOST_LABELS,
+        "MOST_COUNTED": MOST_COUNTED,
         "AT_QUEUE": AT_QUEUE,
         "QUEUE_SLOT_MS": SLOT_MS,
         "QUEUE_KEEP_S": KEEP_S,

@@ -9,6 +9,7 @@ from jobtracker.store.job_reader import Loaded
 from jobtracker.store.metrics import HOUR_MS, MINUTE_MS, MetricsReader
 from jobtracker.store.outlines import OutlineReader
 from jobtracker.store.timeline import TimelineReader
+from jobtracker.store.totals import TotalsReader
 from jobtracker.store.trees import as_notified
 
 __all__ = ["HOUR_MS", "MINUTE_MS", "Hint", "JobQueries", "Loaded", "SentQueues", "as_notified"]
@@ -23,5 +24,6 @@ class JobQueries(
     FailureReader,
     HintReader,
     BulkReader,
+    TotalsReader,
 ):
     """All that can be asked: single jobs, trees and their outlines, groups, lists, timelines, figures, indexes."""

@@ -7,21 +7,20 @@ be interrupted at any moment; called again, it goes on.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from redis.client import NEVER_DECODE
 
 from jobtracker.connection.client import RedisClient, keys_from
 from jobtracker.core.job import job_and_run_of
 from jobtracker.errors import JobTrackerError, RepartitionInProgressError
-from jobtracker.store import flow_series, queue_series
 from jobtracker.store.failure_move import OF_GROUPS, move_groups
 from jobtracker.store.functions import CHECKED_EVERY_S, batched
-from jobtracker.store.histograms import merged
 from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import partitions_of
+from jobtracker.store.series_move import SERIES, complete_totals, move_series
 from jobtracker.store.webhook_endpoints import OF_ENDPOINTS
+from jobtracker.store.writer import JobStore
 
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
@@ -55,14 +54,6 @@ _OF_THE_STORE = (
     "webhook_conditions",
 )
 
-_SERIES = {"flow", "settled", "released", *queue_series.SERIES}
-_SUMS: dict[str, Callable[[Iterable[bytes]], bytes]] = {
-    "flow": flow_series.sum_of,
-    "sent_to": queue_series.sum_of_numbers,
-    "ended_at": queue_series.sum_of_numbers,
-    "at_queue": queue_series.sum_of,
-}
-"""How two strings become one, where these are not as `histograms.py` has them."""
 _OF_PROCESSES = {
     "leases",
     "lease",
@@ -81,11 +72,16 @@ _OF_PROCESSES = {
     "session",
     "quota",
     "webhook_lock",
+    "maintained",
 }
 """Keys that are not moved: the next process that uses the store writes them again."""
 
 _OF_ONE_PARTITION = (
     "kinds",
+    "named",
+    "labels",
+    "counted",
+    "unfolded",
     "queues",
     "discarded",
     "release_index",
@@ -111,6 +107,7 @@ class Repartition:
         namespace: What its keys begin with.
         to: The new number of partitions.
         is_elsewhere: The target is another server, or another database.
+        retention_ms: How long settled jobs stay.
         patience_s: How long after the mark is set a client may still use the store, because it has not checked again.
     """
 
@@ -122,12 +119,14 @@ class Repartition:
         to: int,
         *,
         is_elsewhere: bool,
+        retention_ms: int,
         patience_s: float = CHECKED_EVERY_S + 1,
     ) -> None:
         self.source = source
         self.target = target
         self.to = Keys(namespace, to)
         self.is_elsewhere = is_elsewhere
+        self.retention_ms = retention_ms
         self.patience_s = patience_s
         self._mark = Keys(namespace)("partitions")
         self.of = Keys(namespace, self._find_out())
@@ -157,6 +156,7 @@ class Repartition:
         for client in (self.source, self.target):
             client.set(self._mark, mark)
         time.sleep(self.patience_s)
+        complete_totals(JobStore(self.source, self.of, retention_ms=self.retention_ms), self.of.parts)
         moved = 0
         for part in self.of.parts:
             count = self._move(part)
@@ -208,7 +208,7 @@ class Repartition:
         indexes = [key for name in _OF_JOBS for key in keys.get(name, ())]
         for index in indexes:
             self._copy_index(part, index)
-        for name in ("trash", "kinds"):
+        for name in ("trash", "kinds", "named", "labels"):
             for key in keys.get(name, ()):
                 self._copy_set(name, key)
         for key in keys.get("queues", ()):
@@ -222,8 +222,8 @@ class Repartition:
         groups = [key.rpartition(":")[2] for key in keys.get("failure", ())]
         move_groups(self.source, self.target, part, self.to, groups, goes_whole=goes_whole)
         if goes_whole:
-            for key in (key for name in _SERIES for key in keys.get(name, ())):
-                self._merge_series(part, key)
+            place = self.to.parts[part.number % len(self.to.parts)]
+            move_series(self.source, self.target, part, place, keys)
         self._remove(part, of_jobs, indexes, keys)
         return len(of_jobs)
 
@@ -275,7 +275,7 @@ class Repartition:
 
     def _copy_set(self, name: str, key: str) -> None:
         members = list(self.source.smembers(key))
-        shares = dict.fromkeys(self.to.parts, members) if name == "kinds" else self.to.share_out(members)
+        shares = dict.fromkeys(self.to.parts, members) if name != "trash" else self.to.share_out(members)
         pipe = self.target.pipeline(transaction=False)
         for place, own in shares.items():
             if own:
@@ -312,23 +312,6 @@ class Repartition:
                 pipe.xadd(place("announcements"), fields)
             pipe.execute()
 
-    def _merge_series(self, part: Partition, key: str) -> None:
-        """Add what a partition has counted to what another one has, once."""
-        place = self.to.parts[part.number % len(self.to.parts)]
-        name = key.partition("}:")[2]
-        wanted, mark = place.prefix + name, f"{part.number}:{name}"
-        if self.target.sismember(place("moved"), mark):
-            return
-        ttl_ms = self.source.pttl(key)
-        pipe = self.target.pipeline(transaction=True)  # of one partition, so of one slot
-        pipe.sadd(place("moved"), mark)
-        both = [_bytes(self.source, key), _bytes(self.target, wanted)]
-        merge = next((sums for of, sums in _SUMS.items() if name.startswith(PREFIXES[of])), merged)
-        pipe.set(wanted, merge([each for each in both if each]))
-        if ttl_ms > 0:
-            pipe.pexpire(wanted, ttl_ms)
-        pipe.execute()
-
     def _remove(self, part: Partition, of_jobs: list[str], indexes: list[str], keys: dict[str, list[str]]) -> None:
         for index in indexes:
             for some in self._entries(part, index):
@@ -341,7 +324,7 @@ class Repartition:
         if goes_whole:
             rest += [
                 key
-                for name in (*_SERIES, *_OF_PROCESSES, *OF_GROUPS, *_OF_ONE_PARTITION)
+                for name in (*SERIES, *_OF_PROCESSES, *OF_GROUPS, *_OF_ONE_PARTITION)
                 for key in keys.get(name, ())
             ]
         for gone in batched(rest, _AT_ONCE):
@@ -350,7 +333,3 @@ class Repartition:
 
 def _is_of_runs(index: str) -> bool:
     return index.partition("}:")[2] in {"unsent", "unconfirmed"}
-
-
-def _bytes(client: RedisClient, key: str) -> Any:
-    return client.execute_command("GET", key, **{NEVER_DECODE: True})

@@ -13,6 +13,7 @@ from jobtracker.store.leadership import LeadershipWriter
 from jobtracker.store.notifications import NotificationWriter
 from jobtracker.store.outbox_index import OutboxIndexWriter
 from jobtracker.store.retention import REMOVED_AT_ONCE, RetentionWriter
+from jobtracker.store.totals import TotalsWriter
 from jobtracker.store.unique_keys import UniqueKeyWriter
 
 __all__ = ["DRAFT_MS", "REMOVED_AT_ONCE", "Begun", "JobStore"]
@@ -28,5 +29,6 @@ class JobStore(
     FailureWriter,
     HintWriter,
     UniqueKeyWriter,
+    TotalsWriter,
 ):
     """All that can be written."""

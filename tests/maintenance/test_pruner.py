@@ -145,7 +145,7 @@ def test_nothing_but_time_series_and_kinds_is_left_of_jobs_that_have_left(own_pr
     create_old_tree(store, "old", now_ms - 8 * DAY_MS)
     runner.pruner.prune()
     names = {name.partition(":")[0] for name in names_of(own_project.client, own_project.keys)}
-    assert names <= {"flow", "settled", "kinds"}
+    assert names <= {"flow", "settled", "kinds", "unfolded", "named", "labels", "counted", "total", "maintained"}
 
 
 def test_sub_jobs_that_a_dying_process_left_in_the_trash_are_removed(own_project, store, runner):

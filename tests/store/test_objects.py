@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redis.exceptions import RedisError
 from support.raw_records import stored
 from support.recount import recount
-from support.sample_jobs import new_job
+from support.sample_jobs import move, new_job
 
 from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Event, Outcome
@@ -18,7 +18,6 @@ from jobtracker.local.ports import free_port
 from jobtracker.store.keys import Keys
 from jobtracker.store.object_names import ObjectNames
 from jobtracker.store.partitions import expect_partitions
-from jobtracker.store.repartition import Repartition
 from jobtracker.store.schema import OBJECT_FIELDS
 from jobtracker.store.writer import JobStore
 
@@ -95,7 +94,7 @@ def test_a_store_that_is_moved_keeps_its_id_and_knows_what_is_to_be_removed(clie
     store_id = names.store_id()
     for number, part in enumerate(of.parts):
         client.zadd(part("discarded"), {f"object-{number}": 1})
-    Repartition(client, client, keys.namespace, to, is_elsewhere=False, patience_s=0).run(lambda _: None)
+    move(client, keys, to)
     now = Keys(keys.namespace, to)
     moved = ObjectNames(client, now)
     assert moved.store_id() == store_id

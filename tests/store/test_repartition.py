@@ -5,7 +5,8 @@ import time
 
 import pytest
 from support.recount import keys_of, recount
-from support.sample_jobs import START_MS, a_worker, move, new_job
+from support.sample_jobs import START_MS, WEEK_MS, a_worker, move, new_job
+from support.totals import numbers, sum_up
 
 from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Event
@@ -70,6 +71,7 @@ def all_of(client, keys):
         "queues": queries.queues(),
         "trash": sorted(queries.trash(100)),
         "dropped": queries.dropped(),
+        "totals": sum_up(numbers(queries)),
         "types": Registry(client, keys).all(fresh=True),
         "is deleted": JobStore(client, keys).create(new_job("gone")),
     }
@@ -86,7 +88,8 @@ def test_there_and_back_again_nothing_differs(client, keys):
         expect_partitions(client, now)
         with pytest.raises(PartitionsError):
             expect_partitions(client, Keys(keys.namespace, to + 1))
-    assert {key.partition("}:")[2] for key in keys_of(client, keys)} - names == {"partitions"}
+    totals = {f"total:{name}" for name in ("custom", "t0", "t1", "t2")}
+    assert {key.partition("}:")[2] for key in keys_of(client, keys)} - names == {"partitions", *totals}
     assert move(client, keys, 1) == 0
 
 
@@ -147,7 +150,7 @@ def test_broken_off_anywhere_it_goes_on_and_loses_nothing(client, keys):
                     with pytest.raises(RepartitionInProgressError, match=f"repartition --to {to}"):
                         expect_partitions(client, Keys(keys.namespace, to))
                     with pytest.raises(RepartitionInProgressError):
-                        Repartition(client, client, keys.namespace, 9, is_elsewhere=False)
+                        Repartition(client, client, keys.namespace, 9, is_elsewhere=False, retention_ms=WEEK_MS)
                 continue
             break
         place, calls = to, 3 + broken
@@ -194,7 +197,7 @@ def test_who_has_worked_on_it_all_the_time_is_refused_from_then_on(client, keys,
     old.create(new_job("before"))
     assert reading.page(JobFilter(), size=10).total == 1
     began = time.monotonic()
-    Repartition(client, client, keys.namespace, 3, is_elsewhere=False, patience_s=0.3).run(lambda _: None)
+    move(client, keys, 3, patience_s=0.3)
     assert time.monotonic() - began >= 0.3
     for _ in range(2):
         with pytest.raises(PartitionsError):

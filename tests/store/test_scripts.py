@@ -28,6 +28,9 @@ def test_every_verb_survives_a_server_that_has_forgotten_its_functions(client, k
         lambda: store.watch(keys.parts),
         lambda: queries.page(JobFilter()),
         lambda: store.apply(Event.COMPLETE, "j"),
+        lambda: store.fold_totals(keys.parts[0]),
+        lambda: store.name_types(keys.parts[0], ["custom"], ["other"]),
+        lambda: queries.totals(keys.parts[0], [1]),
         lambda: store.delete("j"),
         lambda: store.delete("k", "l", mode="trash"),
     ]
@@ -141,7 +144,7 @@ def test_tables_of_python_become_tables_of_lua(client, value, literal):
 def test_a_library_has_what_its_commands_include_once_and_nothing_else():
     names = [name for name, _ in parts(["get_history", "mark_parent_notified"], reads_only=True) if name]
     assert names == [
-        *("lib/keys", "lib/announcements", "lib/hints", "lib/record", "lib/indexes"),
+        *("lib/keys", "lib/announcements", "lib/hints", "lib/record", "lib/totals", "lib/indexes"),
         *("commands/get_history", "commands/mark_parent_notified"),
     ]
 

@@ -64,6 +64,7 @@ def test_each_created_job_counts_in_its_minute(client, keys, store):
 
 def test_time_series_expire_a_day_after_the_retention(client, keys, store):
     part = keys.of(create_in(store, Status.COMPLETED))
+    store.fold_totals(part)
     hour = START_MS // 3_600_000
     for key in (part("flow", hour), part("settled", hour, "custom")):
         assert 8 * 86_400 - 60 < client.ttl(key) <= 8 * 86_400

@@ -14,8 +14,14 @@ MODES = ["delete", "expire", "trash", "undo"]
 
 
 def names_left(client, keys):
-    """The names of all keys but the time series, the groups of failures and the kinds, which keep what was."""
-    stay = tuple(PREFIXES[name] for name in ("flow", "settled", "kinds", "failure", "failures", "failure_counts"))
+    """The names of all keys but series, totals, groups of failures and kinds, which keep what was."""
+    stay = tuple(
+        PREFIXES[name]
+        for name in (
+            *("flow", "settled", "kinds", "failure", "failures", "failure_counts"),
+            *("unfolded", "named", "labels", "counted"),
+        )
+    )
     return {name for name in names_of(client, keys) if not name.startswith(stay)}
 
 

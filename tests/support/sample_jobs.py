@@ -13,6 +13,7 @@ from jobtracker.store.repartition import Repartition
 from jobtracker.store.writer import JobStore
 
 START_MS = 1_790_000_000_000
+WEEK_MS = 7 * 86_400_000
 """A time to begin with: 2026-09-21, in milliseconds."""
 
 COURSES: dict[Status, tuple[Event, ...]] = {
@@ -105,5 +106,5 @@ def kept(project: Any, job_id: str, result: object, state: str, **options: Any) 
 def move(client: RedisClient, keys: Keys, to: int, **how: Any) -> int:
     """Move a store to another number of partitions; returns how many jobs were moved."""
     target = how.pop("target", client)
-    repartition = Repartition(client, target, keys.namespace, to, is_elsewhere=target is not client, patience_s=0)
-    return repartition.run(lambda _: None)
+    options = {"is_elsewhere": target is not client, "retention_ms": WEEK_MS, "patience_s": 0, **how}
+    return Repartition(client, target, keys.namespace, to, **options).run(lambda _: None)

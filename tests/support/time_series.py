@@ -12,7 +12,7 @@ from support.recount import keys_of
 
 TOTALS = (
     "completed", "failed", "cancelled", "deliveries", "redeliveries", "double_runs", "wasted_ms",
-    "wait_sum", "run_sum", "wait_max", "run_max",
+    "wait_sum", "run_sum", "wait_max", "run_max", "folded",
 )  # fmt: skip
 AMOUNTS = ("deliveries", "redeliveries", "double_runs", "wasted_ms")
 
@@ -75,7 +75,8 @@ def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
         if name.startswith((PREFIXES["flow"], PREFIXES["settled"], PREFIXES["released"])):
             is_flow = name.startswith(PREFIXES["flow"])
             series = flow(client, key) if is_flow else counters(client, key)
-            found.setdefault(name, Counter()).update({f: n for f, n in series.items() if not f.endswith("_max")})
+            counts = {f: n for f, n in series.items() if not f.endswith(("_max", "folded"))}
+            found.setdefault(name, Counter()).update(counts)
     nonzero = {name: {field: n for field, n in series.items() if n} for name, series in found.items()}
     return {name: series for name, series in nonzero.items() if series}
 

@@ -34,7 +34,14 @@ def repartition(
     is_elsewhere = from_url is not None and from_url != settings.tracking_url
     source = connect(from_url, _TIMEOUT_S) if from_url is not None and is_elsewhere else target
     with store_errors(), target, source:
-        move = Repartition(source, target, settings.tracking_namespace, to, is_elsewhere=is_elsewhere)
+        move = Repartition(
+            source,
+            target,
+            settings.tracking_namespace,
+            to,
+            is_elsewhere=is_elsewhere,
+            retention_ms=settings.retention_ms,
+        )
         with acting_here():
             entry_id = audit_log(source, settings).begin("cli", "repartition_store", target=f"{to} partitions")
         move.run(typer.echo)

@@ -49,8 +49,8 @@ if not rec then
     await_confirmation(rec, now)
   end
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
-  redis.call('ZADD', key('type', rec.type), now, id)
   add_kind(rec)
+  redis.call('ZADD', key('type', rec.type), now, id)
   add_to_index(rec, now)
   if rec.parent and not redis.call('ZSCORE', key('subs', rec.parent), id) then await_notification(id, now) end
   count_flow('created', now, 1)

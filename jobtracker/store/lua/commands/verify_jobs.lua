@@ -117,7 +117,9 @@ local function check_job(id)
     if known and rec.status_changed_at >= known.since then check_index(id, rec.status_changed_at, 'failed_by', group) end
   end
   if redis.call('SISMEMBER', key('kinds'), kind_of(rec)) == 0 then
-    differs('missing', 'kinds', kind_of(rec), '', 'there', function() add_kind(rec) end)
+    differs('missing', 'kinds', kind_of(rec), '', 'there', function()
+      redis.call('SADD', key('kinds'), kind_of(rec)) -- the leader gives the type a name
+    end)
   end
   check_queue(rec)
   if rec.unique then

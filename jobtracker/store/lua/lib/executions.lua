@@ -41,7 +41,7 @@ local function add_to_ledger(rec, deliveries, redeliveries, double_runs, wasted_
   if SETTLED[rec.status] and not rec.taken_out then
     local entry = new_counters()
     add_ledger(entry, { deliveries, redeliveries, double_runs, wasted_ms }, 1)
-    write_counters(counters_key(rec, rec.finished), entry)
+    write_counters(rec, rec.finished, entry)
   end
 end
 

@@ -1,10 +1,13 @@
 -- indexes: what leads to a job: its status, and what still has to happen to it.
 --- @include lib/keys
 --- @include lib/record
+--- @include lib/totals
 
 -- Of each status, priority and type there is an index of its own: its size is the counter.
 local function kind_of(rec) return rec.priority .. ':' .. rec.type end
-local function add_kind(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
+local function add_kind(rec) -- before the job is in an index
+  if redis.call('SADD', key('kinds'), kind_of(rec)) == 1 then totals.set_named(rec.type, true) end
+end
 local function add_to_index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
 local function remove_from_index(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
 local function move_in_index(rec, to, now)

@@ -1,5 +1,6 @@
 -- metrics: the time series of jobs that settle.
 --- @include lib/keys
+--- @include lib/totals
 
 -- One more (or, with n = -1, one less) job that was created, completed, failed, cancelled in that minute.
 local function count_flow(what, at, n)
@@ -9,16 +10,17 @@ local function count_flow(what, at, n)
 end
 
 -- The counters of an hour and a type are one string (histograms.py). An entry is what is to be done to them, the arguments
--- of one BITFIELD; it asks for the longest times first, and knows of longer ones.
+-- of one BITFIELD; it asks for the longest times and whether the totals have them first, and knows of longer ones.
 local WAIT_TIMES = { sum = TOTAL.wait_sum, max = TOTAL.wait_max, buckets = 32 * BUCKETS.wait }
 local RUN_TIMES = { sum = TOTAL.run_sum, max = TOTAL.run_max, buckets = 32 * BUCKETS.run }
 local function new_counters()
-  return { 'GET', 'i64', WAIT_TIMES.max, 'GET', 'i64', RUN_TIMES.max, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
-    nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, [WAIT_TIMES] = 0, [RUN_TIMES] = 0 } -- it need not grow
+  return { 'GET', 'i64', WAIT_TIMES.max, 'GET', 'i64', RUN_TIMES.max, 'GET', 'i64', TOTAL.folded, nil, nil, nil, nil, nil, nil,
+    nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, [WAIT_TIMES] = 0, [RUN_TIMES] = 0 } -- it need not grow
 end
 
 local function add_total(entry, name, n)
   local at = #entry
+  if n < 0 then entry.takes_out = true end
   if n ~= 0 then entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', TOTAL[name], n end
 end
 
@@ -32,12 +34,18 @@ local function add_duration(entry, times, ms, n)
   if n > 0 then entry[times] = ms end
 end
 
-local function write_counters(series, entry)
-  if #entry == 6 then return end
+-- The counters are those of the job's type and the hour.
+local function write_counters(rec, at, entry)
+  local first = 10 -- of what is done
+  if #entry < first then return end
+  local hour = text_of(math.floor(at / 3600000))
+  local series = key('settled', hour, rec.type)
   local found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', unpack(entry))
   if entry[WAIT_TIMES] > found[1] then redis.call('BITFIELD', series, 'SET', 'i64', WAIT_TIMES.max, entry[WAIT_TIMES]) end
   if entry[RUN_TIMES] > found[2] then redis.call('BITFIELD', series, 'SET', 'i64', RUN_TIMES.max, entry[RUN_TIMES]) end
-  if found[3] == entry[10] then redis.call('EXPIRE', series, KEEP_S, 'NX') end -- the first of it
+  if found[3] == 1 then totals.note(rec.type, entry, first, true)
+  elseif found[4] == entry[first + 3] then redis.call('SADD', key('unfolded'), hour .. ':' .. rec.type) end -- the first of it
+  if found[3] == 0 and entry.takes_out then totals.note(rec.type, entry, first, false) end
 end
 
 local function counters_key(rec, at) return key('settled', text_of(math.floor(at / 3600000)), rec.type) end
@@ -69,6 +77,8 @@ end
 
 -- The counters of a day, a release and a type, with the same places as above: only the outcomes and the run times. Which of
 -- them there are stands in an index, by day. The oldest go when there are more than MOST_RELEASE_SERIES.
+local count_release
+do -- Lua lets a library have 200 local names; those in a block are free again behind it
 local SERIES_DAY_MS = 86400000
 local function remember_series(name, day)
   local index = key('release_index')
@@ -79,7 +89,7 @@ local function remember_series(name, day)
   end
 end
 
-local function count_release(rec, at, n, run_ms)
+function count_release(rec, at, n, run_ms)
   local day = math.floor(at / SERIES_DAY_MS)
   local name = text_of(day) .. ':' .. text_of(#rec.release) .. ':' .. rec.release .. ':' .. rec.type
   local series, outcome = key('released', name), TOTAL[rec.status]
@@ -98,10 +108,13 @@ local function count_release(rec, at, n, run_ms)
   end
 end
 
+end
+
 -- Enters a settled job into the time series, or takes it out again (n = -1).
 local function count_settled(rec, at, n)
   count_flow(rec.status, at, n)
   local entry, run_ms = new_counters(), nil
+  entry.verdicts = n
   add_total(entry, rec.status, n)
   if rec.deliveries ~= 1 or rec.ledger then add_ledger(entry, uncounted_ledger(rec), n) end
   if rec.status ~= 'cancelled' and rec.started then
@@ -112,6 +125,6 @@ local function count_settled(rec, at, n)
       add_duration(entry, RUN_TIMES, run_ms, n)
     end
   end
-  write_counters(counters_key(rec, at), entry)
+  if n > 0 or redis.call('EXISTS', counters_key(rec, at)) == 1 then write_counters(rec, at, entry) end -- else it has expired
   if rec.release then count_release(rec, at, n, run_ms) end
 end

@@ -32,7 +32,7 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
   keys[#keys + 1] = watching_key()
   local records, outcomes, now = redis.call('MGET', unpack(keys)), {}, server_ms()
   local watched, hints = records[#keys], {}
-  local gone, ids, runs, absent, doomed, seldom, sets, members = {}, {}, {}, {}, {}, {}, {}, {}
+  local gone, ids, runs, absent, doomed, seldom, sets, members, types = {}, {}, {}, {}, {}, {}, {}, {}, {}
 
   local function collect(set, id)
     local others = members[set]
@@ -74,6 +74,7 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
     if rec[TYPE] == 'jobtracker.bulk' then seldom[#seldom + 1] = key('bulk', id) end -- core/job.py, BULK_TYPE
     local own = { id = id, run = rec[RUN] or 0, priority = rec[PLACE.priority] or NORMAL, type = rec[TYPE] }
     collect(key('entered', rec[STATUS], kind_of(own)), id)
+    types[key('type', rec[TYPE])] = rec[TYPE]
     collect(key('type', rec[TYPE]), id)
     local group = rec[STATUS] == 'failed' and rec[PLACE.failure_group]
     if group then collect(key('failed_by', group), id) end
@@ -85,7 +86,10 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
 
   for i = 1, #job_ids do outcomes[i] = remove(job_ids[i], records[i]) end
   if #hints > 0 then write_hints(hints) end
-  for i = 1, #sets do redis.call('ZREM', sets[i], unpack(members[sets[i]])) end
+  for i = 1, #sets do
+    local n, job_type = redis.call('ZREM', sets[i], unpack(members[sets[i]])), types[sets[i]]
+    if job_type and n > 0 then totals.note_removed(job_type, n) end
+  end
   if #ids > 0 then
     if redis.call('EXISTS', key('unnotified')) == 1 then redis.call('ZREM', key('unnotified'), unpack(ids)) end
     if redis.call('EXISTS', key('unanswered')) == 1 then redis.call('ZREM', key('unanswered'), unpack(ids)) end

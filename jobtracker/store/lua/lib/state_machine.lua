@@ -223,6 +223,8 @@ local function apply_event(rec, report)
     count_settled(rec, now, 1)
     if rec.deliveries > 0 and not corrected then count_end(rec, now) end
   end
+  if event == 'retry' then totals.count('retried', totals.label_of(rec.type), 1) end
+  if to == 'failed' then totals.count_failure(rec) end
   if moved and to == 'failed' then enter_group(rec, event, value_in(report.pairs or NO_PAIRS, 'failure_shape')) end
   local concerns = rec.parent and (SETTLED[to] or SETTLED[before]) or rec.next and SETTLED[to] and to ~= 'completed'
   if moved and concerns then await_notification(rec.id, now) end
