@@ -71,16 +71,31 @@ class AttentionDesk:
             last = self._last if age_s < _OLD_S else None
             if last and age_s < _KEPT_S:
                 return last
-            if self._looking is None:
-                self._looking = Future()
-                threading.Thread(target=self._run, args=(self._looking,), name="attention", daemon=True).start()
-            looking = self._looking
+            looking = self._looking or self._begin()
         try:
             return looking.result(_PATIENCE_S if last else None)
         except NotYetError:
             if last is None:  # the look itself took too long
                 raise
             return last
+
+    def latest(self, renew_s: float, old_s: float) -> Attention | None:
+        """What was found last; None: nothing yet, or it is too old. It is not waited for a look.
+
+        Args:
+            renew_s: A look begins where the last one is older, in seconds.
+            old_s: The age that is too old.
+        """
+        with self._lock:
+            age_s = time.monotonic() - self._looked_at
+            if age_s >= renew_s and self._looking is None:
+                self._begin()
+            return self._last if age_s < old_s else None
+
+    def _begin(self) -> "Future[Attention]":
+        self._looking = Future()
+        threading.Thread(target=self._run, args=(self._looking,), name="attention", daemon=True).start()
+        return self._looking
 
     def _run(self, looking: "Future[Attention]") -> None:
         try:

@@ -1,6 +1,7 @@
 """How queues move: what waits in them, since when, and how fast it is taken."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from jobtracker.broker.connection import ask_broker
 from jobtracker.broker.queues import NextMessage, next_messages
@@ -28,6 +29,20 @@ _MOST_STRINGS = 3600
 
 _Oldest = tuple[int, str]
 """Since when (ms) a message waits, and its job."""
+
+
+class QueueBacklog(NamedTuple):
+    """What waits in a queue.
+
+    Attributes:
+        workers: How many workers consume it, as far as that is known.
+        since_ms: Since when the oldest message waits; None: it is not known, or none does.
+    """
+
+    queue: str
+    messages: int
+    workers: int
+    since_ms: int | None
 
 
 class QueueDesk:
@@ -67,6 +82,24 @@ class QueueDesk:
             ],
             pending=pending,
         )
+
+    def backlogs(self) -> list[QueueBacklog]:
+        """What waits in each queue that is known, without asking the workers.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        depths = self._inspector.queue_depths(every=True)
+        oldest = self._oldest([each.queue for each in depths.queues if each.messages])
+        return [
+            QueueBacklog(
+                each.queue,
+                each.messages,
+                max(len(each.consumers), each.consumer_count or 0),
+                oldest[each.queue][0] if each.queue in oldest else None,
+            )
+            for each in depths.queues
+        ]
 
     def series(self, hours: int, queue: str | None) -> QueueSeries:
         """What happened at queues over time.

@@ -34,6 +34,7 @@ from jobtracker.server.routers import (
     jobs,
     keys,
     many_jobs,
+    metrics,
     releases,
     search,
     session,
@@ -114,6 +115,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         session,
         webhook_routes,
         health,
+        metrics,
     ):
         app.router.routes += part.router.routes  # an included router costs each request a second way through its list
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page

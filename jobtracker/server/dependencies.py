@@ -22,6 +22,7 @@ from jobtracker.server.access.identities import Identities
 from jobtracker.server.access.rates import Streams
 from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.server.live.hub import Hub
+from jobtracker.server.metrics.scrape import Scrape
 from jobtracker.server.settings import ApiSettings
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.audit import AuditLog
@@ -62,6 +63,7 @@ UseKeys = Annotated[ApiKeys, Depends(_held("api_keys"))]
 UseSessions = Annotated[Sessions, Depends(_held("sessions"))]
 UseStreams = Annotated[Streams, Depends(_held("streams"))]
 UseIdentities = Annotated[Identities, Depends(_held("identities"))]
+UseScrape = Annotated[Scrape, Depends(_held("scrape"))]
 UseSettings = Annotated[ApiSettings, Depends(_held("settings"))]
 JobId = Annotated[
     str,

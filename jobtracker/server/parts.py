@@ -23,6 +23,7 @@ from jobtracker.server.access.rates import Rates, Streams
 from jobtracker.server.celery_app import celery_app
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.live.sharing import SharedAnswers
+from jobtracker.server.metrics.scrape import Scrape
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.webhook_parts import webhooks_of
 from jobtracker.store.api_keys import ApiKeys
@@ -60,6 +61,7 @@ class Parts:
     queue_desk: QueueDesk
     worker_desk: WorkerDesk
     release_desk: ReleaseDesk
+    scrape: Scrape
     webhook_desk: WebhookDesk
     webhook_service: WebhookService
     background_doctor: BackgroundDoctor
@@ -72,7 +74,7 @@ class Parts:
         api_keys, sessions = ApiKeys(client, keys), Sessions(client, keys)
         hub = Hub(tracking.store, queries, settings.api_max_viewers, settings.tracking_timeout_s)
         inspector = Inspector(tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
-        queue_desk = QueueDesk(inspector)
+        queue_desk, attention_desk = QueueDesk(inspector), AttentionDesk(inspector)
         webhooks = webhooks_of(tracking, queue_desk, settings)
         return cls(
             settings=settings,
@@ -89,10 +91,11 @@ class Parts:
             hub=hub,
             shared_answers=SharedAnswers(hub),
             inspector=inspector,
-            attention_desk=AttentionDesk(inspector),
+            attention_desk=attention_desk,
             queue_desk=queue_desk,
             worker_desk=WorkerDesk(inspector),
             release_desk=ReleaseDesk(tracking),
+            scrape=Scrape(inspector, queue_desk, attention_desk, hub, celery_names=settings.metrics_celery_exporter),
             webhook_desk=webhooks.desk,
             webhook_service=webhooks.service,
             background_doctor=BackgroundDoctor(settings, tracking),

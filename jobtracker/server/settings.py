@@ -128,6 +128,11 @@ class ApiSettings(Settings):
         default=2.0, ge=0, description="How long the answers of workers are reused, in seconds."
     )
 
+    metrics_celery_exporter: bool = Field(
+        default=False,
+        description="`/metrics` has the names of celery-exporter too, for dashboards and alerts made for them.",
+    )
+
     @field_validator("api_allowed_hosts")
     @classmethod
     def _are_names(cls, text: str) -> str:
@@ -184,7 +189,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     return [(group.strip(), role.strip()) for group, _, role in pairs]
 
 
-API_PATHS = frozenset({"api", "docs", "openapi.json", "redoc", "static-offline-docs"})
+API_PATHS = frozenset({"api", "docs", "metrics", "openapi.json", "redoc", "static-offline-docs"})
 """The first parts of the paths of the API. All others are the page's."""
 
 _NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")

@@ -82,6 +82,11 @@ class Hub:
 
     # -- viewers ----------------------------------------------------------------------------------------------------
 
+    @property
+    def viewer_count(self) -> int:
+        """How many there are."""
+        return len(self._viewers)
+
     def check_room(self) -> None:
         """Do nothing where there is room for one more viewer.
 

@@ -1,0 +1,110 @@
+"""The same by the names of celery-exporter, for dashboards and alerts that were made for it.
+
+The store counts by type, not by worker or queue. So `hostname` is "generic", as that exporter has it with
+`--generic-hostname-task-sent-metric`, and `queue_name` is the queue that the task's workers have announced.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from jobtracker.schemas.job_types import JobType
+from jobtracker.server.metrics.facts import Facts
+from jobtracker.server.metrics.families import histogram_of, shown
+from jobtracker.server.metrics.high_water import HighWater
+from jobtracker.store.totals import Totals
+
+HOSTNAME = "generic"
+_LABELS = ("name", "hostname", "queue_name")
+
+_COUNTERS = {
+    "sent": "Messages of tasks that were published.",
+    "received": "Messages of tasks that workers were given; counted when the job settles.",
+    "started": "The same: a worker that is given a message begins the task.",
+    "succeeded": "Tasks that completed.",
+    "rejected": "Not counted: a rejected message is a delivery of a job that has not settled.",
+    "revoked": "Jobs that were cancelled.",
+    "retried": "Retries that tasks asked for.",
+}
+
+
+def celery_families(
+    facts: Facts, types: Mapping[str, JobType], default_queue: str, high: HighWater
+) -> Iterator[Metric]:
+    """All that celery-exporter has and the store knows."""
+    if facts.totals is not None:
+        yield from _of_tasks(shown(facts), types, default_queue, high)
+    if facts.workers is not None:
+        up, active = (
+            GaugeMetricFamily(f"celery_worker_{name}", text, labels=("hostname",))
+            for name, text in (("up", "1: the worker lives."), ("tasks_active", "Tasks that it runs."))
+        )
+        for worker in facts.workers:
+            up.add_metric([worker.name], float(worker.is_up))
+            if worker.running is not None:
+                active.add_metric([worker.name], worker.running)
+        yield from (up, active)
+    if facts.queues is not None:
+        length, workers = (
+            GaugeMetricFamily(f"celery_{name}", text, labels=("queue_name",))
+            for name, text in (
+                ("queue_length", "Messages that wait."),
+                ("active_worker_count", "Workers that consume the queue."),
+            )
+        )
+        for queue in facts.queues:
+            length.add_metric([queue.queue], queue.messages)
+            workers.add_metric([queue.queue], queue.workers)
+        yield from (length, workers)
+
+
+def _of_tasks(
+    totals: Mapping[str, Totals], types: Mapping[str, JobType], default_queue: str, high: HighWater
+) -> Iterator[Metric]:
+    by_task: dict[tuple[str, str, str], Totals] = {}
+    for label, of in totals.items():
+        job_type = types.get(label)
+        key = (job_type.task if job_type else label, HOSTNAME, (job_type and job_type.queue) or default_queue)
+        if key in by_task:  # several types of one task
+            by_task[key].add(of)
+        else:
+            by_task[key] = of.copy()
+    for what, text in _COUNTERS.items():
+        found = CounterMetricFamily(f"celery_task_{what}", text, labels=_LABELS)
+        for key, of in by_task.items():
+            found.add_metric(key, high.of((f"celery_{what}", *key), _count(of, what)))
+        yield found
+    failed: Any = CounterMetricFamily(
+        "celery_task_failed", "Tasks that failed.", labels=("name", "hostname", "exception", "queue_name")
+    )
+    for (name, hostname, queue), of in by_task.items():
+        for error, count in sorted((of.failures or {"": 0}).items()):
+            exception = error.rpartition(".")[2]
+            labels = (name, hostname, exception, queue)
+            failed.add_metric(labels, high.of(("celery_failed", error, *labels), count))
+    yield failed
+    for name, what, text in (
+        ("runtime", "run", "How long tasks ran, in seconds."),
+        ("queue_wait_time", "wait", "How long they waited, in seconds."),
+    ):
+        histogram = HistogramMetricFamily(f"celery_task_{name}", text, labels=_LABELS)
+        for key, of in by_task.items():
+            buckets, sum_s = histogram_of(getattr(of, what), of[f"{what}_sum"], (f"celery_{what}", *key), high)
+            histogram.add_metric(key, buckets, sum_s)
+        yield histogram
+
+
+def _count(of: Totals, what: str) -> int:
+    match what:
+        case "sent":
+            return of.created + of.retried
+        case "received" | "started":
+            return of.deliveries
+        case "succeeded":
+            return of["completed"]
+        case "revoked":
+            return of["cancelled"]
+        case "retried":
+            return of.retried
+    return 0
