@@ -1,0 +1,145 @@
+"""A real Prometheus: no counter goes back whatever happens, sums are the store's, and faults fire alerts."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from support.prometheus import running_prometheus
+from support.sample_jobs import create_job
+from support.serving import eventually, job, running_api, running_worker, waiting
+
+from jobtracker.connection.client import connect
+from jobtracker.core.clock import now_ms
+from jobtracker.core.lifecycle import Event
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
+from jobtracker.store.keys import Keys
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
+
+pytestmark = pytest.mark.thorough
+
+HOUR_MS = 3_600_000
+ENDS = [Event.COMPLETE, Event.COMPLETE, Event.FAIL, Event.CANCELLED]
+
+
+class Traffic:
+    """Jobs that are created, end, run again, are deleted and forgotten, until it is stopped."""
+
+    def __init__(self, client, keys):
+        self.client, self.store, self.keys = client, JobStore(client, keys), keys
+        self.created, self.settled = 0, 0
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._is_over.is_set():
+            n, at_ms = self.created, now_ms() - self.created % 5 * HOUR_MS
+            job_id, end = f"job-{n}", ENDS[n % len(ENDS)]
+            create_job(self.store, job_id, at_ms=at_ms, type=f"type {n % 7}")
+            self.created += 1
+            self._end(job_id, end, 1, at_ms)
+            if end is Event.FAIL and self.store.apply(Event.RERUN, job_id, at_ms=at_ms + 50).applied:
+                self._end(job_id, Event.COMPLETE, 2, at_ms + 60)
+            if n % 3 == 0:
+                self.store.delete(f"job-{n // 2}")
+            if n % 20 == 0:
+                for part in self.keys.parts:
+                    self.store.fold_totals(part, all_of_them=n % 40 == 0)
+            if n % 50 == 0:  # some of what is folded expires
+                for part in self.keys.parts:
+                    series = part("settled", at_ms // HOUR_MS - 3, "type 1")
+                    if self.client.ttl(series) > 0:
+                        self.client.delete(series)
+
+    def _end(self, job_id, event, run, at_ms):
+        if run == 1:
+            self.store.apply(Event.ENQUEUE, job_id, at_ms=at_ms)
+        self.store.apply(Event.START, job_id, run=run, at_ms=at_ms + 5, execution=f"{at_ms + 5}-w-{run}")
+        fields = {"error_type": "E"} if event is Event.FAIL else {}
+        self.settled += self.store.apply(event, job_id, run=run, at_ms=at_ms + 40, fields=fields).applied
+
+
+def test_no_counter_goes_back_over_two_processes_a_restart_and_three_partitions(cluster, redis_server, tmp_path):
+    ports = free_port(), free_port()
+    settings = {
+        "redis_url": cluster.url,
+        "tracking_partitions": 3,
+        "tracking_namespace": f"metrics-{ports[0]}",
+        "celery_broker_url": redis_server.url,
+        "celery_result_backend": redis_server.url,
+        "metrics_celery_exporter": True,
+    }
+    keys = Keys(settings["tracking_namespace"], 3)
+    targets = [f"127.0.0.1:{port}" for port in ports]
+    with (
+        connect(cluster.url, timeout_s=10) as client,
+        running_api(tmp_path, api_port=ports[0], **settings) as first,
+        running_prometheus(tmp_path, targets) as prometheus,
+        Traffic(client, keys) as traffic,
+    ):
+        for _ in range(2):  # the second process is started again
+            with running_api(tmp_path, api_port=ports[1], **settings):
+                seen = traffic.created
+                eventually(lambda seen=seen: traffic.created > seen + 100)
+                up = f'max_over_time(up{{instance="{targets[1]}"}}[5s]) == 1'
+                eventually(lambda up=up: prometheus.query(up))
+                time.sleep(6)  # an answer of its own after the one that it kept
+        traffic.__exit__(None, None, None)
+        queries = JobQueries(client, keys)
+        assert first.get("/api/tracking/stats")["total"] == sum(each.count for each in queries.counts())
+        created = f'sum(jobtracker_jobs_created_total{{instance="{targets[0]}"}})'
+        eventually(lambda: prometheus.query(created) == {(): traffic.created}, lambda: str(prometheus.query(created)))
+        settled = f'sum(jobtracker_jobs_settled_total{{instance="{targets[0]}"}})'
+        assert prometheus.query(settled) == {(): traffic.settled}
+        counters = [name for name in prometheus.names() if name.endswith(("_total", "_bucket", "_count", "_sum"))]
+        counters = [name for name in counters if name.startswith(("jobtracker_", "celery_"))]
+        assert len(counters) > 20
+        for name in counters:
+            assert set(prometheus.query(f"resets({name}[10m])").values()) == {0}, name
+
+
+@pytest.mark.timeout(240)
+def test_faults_fire_alerts(tmp_path, documents):
+    server = EmbeddedRedis(tmp_path / "redis")
+    server.start()
+    fast = {"lease_renew_s": 0.5, "lease_lost_s": 2.5, "maintenance_interval_s": 0.5}
+    with (
+        running_api(tmp_path, redis_url=server.url, **fast) as api,
+        running_prometheus(tmp_path, [f"127.0.0.1:{api.settings.api_port}"], rules=True) as prometheus,
+    ):
+        with running_worker(api, documents, **fast) as worker:
+            for _ in range(3):
+                api.expect(api.launch(), "completed")
+            eventually(
+                lambda: prometheus.query("jobtracker_worker_up == 1 and on() jobtracker_jobs_settled_total > 0")
+            )
+            assert set(prometheus.firing()) <= {"JobtrackerMaintenanceStale"}  # no round may have ended yet
+            eventually(lambda: prometheus.firing() == {})
+            no_such = {"task": "no.such.task", "kwargs": {}}
+            for _ in range(8):
+                api.expect(api.launch(job(payload=no_such)), "failed")
+            prometheus.expect_alert("JobtrackerHighFailureRate", type="custom")
+            api.get("/api/tracking/attention")
+            prometheus.expect_alert("JobtrackerNewFailureGroup", state="new")
+            api.launch(job(payload=waiting(0)), queue="nobody")
+            prometheus.expect_alert("JobtrackerQueueWithoutWorker", queue="nobody")
+            for _ in range(101):
+                api.launch(job(payload=waiting(0)), queue="nobody")
+            prometheus.expect_alert("JobtrackerQueueLong", queue="nobody")
+            os.killpg(worker.pid, signal.SIGKILL)
+            prometheus.expect_alert("JobtrackerWorkerLost")
+        server.stop()
+        prometheus.expect_alert("JobtrackerPartitionDown", partition="0")
+        api.process.stop()
+        prometheus.expect_alert("JobtrackerDown")
