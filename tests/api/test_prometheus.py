@@ -126,10 +126,12 @@ def test_faults_fire_alerts(tmp_path, documents):
             )
             assert set(prometheus.firing()) <= {"JobtrackerMaintenanceStale"}  # no round may have ended yet
             eventually(lambda: prometheus.firing() == {})
-            no_such = {"task": "no.such.task", "kwargs": {}}
+            wrong = job("document_analysis", {"document_id": "none"})
+            api.expect(api.launch(wrong), "failed")
+            eventually(lambda: prometheus.query('jobtracker_jobs_settled_total{type="document_analysis"} == 1'))
             for _ in range(8):
-                api.expect(api.launch(job(payload=no_such)), "failed")
-            prometheus.expect_alert("JobtrackerHighFailureRate", type="custom")
+                api.expect(api.launch(wrong), "failed")
+            prometheus.expect_alert("JobtrackerHighFailureRate", type="document_analysis")
             api.get("/api/tracking/attention")
             prometheus.expect_alert("JobtrackerNewFailureGroup", state="new")
             api.launch(job(payload=waiting(0)), queue="nobody")
