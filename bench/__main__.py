@@ -19,6 +19,7 @@ from bench import (
     large,
     load,
     memory,
+    metrics,
     overhead,
     page,
     quality,
@@ -49,6 +50,7 @@ PARTS = {
     "failures": failures,
     "bulk": bulk,
     "traced": traced,
+    "metrics": metrics,
 }
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head
