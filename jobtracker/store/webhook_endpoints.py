@@ -142,7 +142,8 @@ class EndpointStore:
         pipe = self._client.pipeline(transaction=True)
         pipe.hdel(self._first("webhooks"), endpoint_id)
         pipe.hdel(self._first("webhooks_disabled"), endpoint_id)
-        pipe.unlink(*(self._first(name, endpoint_id) for name in OF_ENDPOINTS))
+        for name in OF_ENDPOINTS:  # each by itself: redis-py's pipeline of a cluster takes no more at once
+            pipe.unlink(self._first(name, endpoint_id))
         pipe.hkeys(self._first("webhook_conditions"))
         was_there, *_, conditions = pipe.execute()
         if own := [each for each in conditions if each.startswith(f"{endpoint_id}:")]:
@@ -158,10 +159,11 @@ class EndpointStore:
         for part in self._keys.parts:
             if is_wanted:
                 pipe.set(part("announcing"), "1")
-            elif endpoints:
-                pipe.unlink(part("announcing"))
-            else:
-                pipe.unlink(part("announcing"), part("announcements"), part("unannounced"))
+                continue
+            pipe.unlink(part("announcing"))
+            if not endpoints:
+                pipe.unlink(part("announcements"))
+                pipe.unlink(part("unannounced"))
         pipe.execute()
 
     def states(self, endpoint_ids: Sequence[str]) -> dict[str, EndpointState]:
