@@ -202,6 +202,18 @@ class RepartitionInProgressError(StoreMismatchError):
         self.wanted = wanted
 
 
+class RestoreUnfinishedError(StoreMismatchError):
+    """A restore of the store has begun and has not ended: the store is not whole."""
+
+    def __init__(self, partitions: int) -> None:
+        super().__init__(
+            "The store is being restored from a backup, and is not whole. Wait for the end of `jobtracker restore`; "
+            "where that was broken off, begin it anew: `jobtracker restore --replace FILE`."
+        )
+        self.partitions = partitions
+        """So many may have keys."""
+
+
 class ResendingDisabledError(JobTrackerError):
     """A new run that nobody asked for is turned off by JOBTRACKER_RESEND."""
 

@@ -93,6 +93,8 @@ class Commands(LazyGroup):
             "keys": _entry("keys", "Create, list, rotate and revoke API keys, in the store itself.", "app"),
         },
         "The store": {
+            "backup": _entry("backup", "Write a copy of the store into a file, while everything runs."),
+            "restore": _entry("restore", "Restore the store from a backup, and recount it."),
             "repartition": _entry(
                 "repartition",
                 "Move the store to another number of partitions, and with --from-url to another server or cluster.",

@@ -50,9 +50,9 @@ def print_table(console: Console, columns: Sequence[Column], rows: Iterable[Sequ
         console.print(whole, soft_wrap=True)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, to_stderr: bool = False) -> None:
     """Print one JSON document."""
-    sys.stdout.write(to_json(value, indent=2, inf_nan_mode="null").decode() + "\n")
+    (sys.stderr if to_stderr else sys.stdout).write(to_json(value, indent=2, inf_nan_mode="null").decode() + "\n")
 
 
 def print_json_line(value: Any) -> None:

@@ -2,7 +2,9 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from celery import Celery
 
@@ -97,6 +99,34 @@ def examine_apart(
         StoreAwayError: The tracking Redis does not answer.
         PartitionsError: The store has another number of partitions.
     """
+    with _connected(settings) as tracking:
+        return examine(tracking, Inspector(tracking), repair=repair, step=step)
+
+
+class Recounted(NamedTuple):
+    """What a recount alone has found."""
+
+    jobs: int
+    differences: list[DifferenceGroup]
+    unchecked: list[str]
+
+
+def recount_apart(settings: Settings, *, step: Callable[[Recount], None] | None = None) -> Recounted:
+    """Recount a store, and look for no traps: neither the broker nor the workers are asked.
+
+    Raises:
+        StoreAwayError: The tracking Redis does not answer.
+        StoreMismatchError: The store has another number of partitions, or is not whole.
+    """
+    with _connected(settings) as tracking:
+        expect_partitions(tracking.client, tracking.keys)
+        recount = Recount(tracking, repair=False, step=step)
+        recount.run()
+        return Recounted(recount.jobs, _grouped(recount.differences.values()), recount.unchecked)
+
+
+@contextmanager
+def _connected(settings: Settings) -> Iterator[Tracking]:
     settings = settings.model_copy(update={"tracking_timeout_s": _PATIENCE_S})
     app = Celery("jobtracker-doctor", set_as_current=False)
     configure(app, settings)
@@ -105,7 +135,7 @@ def examine_apart(
     try:
         with store_errors():
             tracking.client.ping()
-            return examine(tracking, Inspector(tracking), repair=repair, step=step)
+            yield tracking
     finally:
         tracking.client.close()
         app.close()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jobtracker.connection.client import RedisClient, keys_from
-from jobtracker.errors import JobTrackerError
+from jobtracker.errors import JobTrackerError, RestoreUnfinishedError
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.objects.object_store import ObjectInfo, ObjectStore
 from jobtracker.store.keys import PREFIXES, Keys, Partition
@@ -75,7 +75,11 @@ class Uninstall:
         self, client: RedisClient, namespace: str, lost_s: float, objects: ObjectStore | None = None
     ) -> None:
         self._client = client
-        self._keys = Keys(namespace, partitions_of(client, Keys(namespace)) or 1)
+        try:
+            partitions = partitions_of(client, Keys(namespace)) or 1
+        except RestoreUnfinishedError as error:  # what there is of it can be removed
+            partitions = error.partitions
+        self._keys = Keys(namespace, partitions)
         self._leases = Leases(client, self._keys, lost_s)
         self._libraries = Libraries(client, self._keys, names=set())
         self._values = LargeValues(objects, ObjectNames(client, self._keys).store_id, 0)

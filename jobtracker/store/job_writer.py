@@ -212,7 +212,11 @@ class JobWriter:
         return part("job", job_id), args
 
     def apply_many(
-        self, event: Event, jobs: Mapping[str, Mapping[str, str | int]], runs: Mapping[str, int] | None = None
+        self,
+        event: Event,
+        jobs: Mapping[str, Mapping[str, str | int]],
+        runs: Mapping[str, int] | None = None,
+        data: Mapping[str, str] | None = None,
     ) -> dict[str, Change]:
         """Apply the same event to many jobs, in order, in one round trip.
 
@@ -220,9 +224,10 @@ class JobWriter:
             event: What happened.
             jobs: To which jobs, each with its own further fields of the record.
             runs: In which run of each, where that is known.
+            data: Further bulky fields, the same of each.
         """
         calls = [
-            self.call_of(event, job_id, (runs or {}).get(job_id), None, None, None, fields, None, None)
+            self.call_of(event, job_id, (runs or {}).get(job_id), None, None, None, fields, data, None)
             for job_id, fields in jobs.items()
         ]
         answers = self._functions.call_many(self.client, "transition", calls)

@@ -182,8 +182,9 @@ PREFIXES: dict[str, str] = {
     "probe": "probe",
     # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
     "partitions": "partitions",
-    # partitions     string  How many the store has; not there: one; "<n>><m>" while it is moved from n to m of them.
-    #                        Writer: the first process, repartition. For ever.
+    # partitions     string  How many the store has; not there: one; "<n>><m>" while it is moved from n to m of them,
+    #                        "restoring:<n>" while it is restored. Writer: the first process, repartition, restore.
+    #                        For ever.
     "libraries": "libraries",
     # libraries      zset    Function libraries that processes have used, scored by when they last said so (ms).
     #                        Writer: libraries. A name leaves when its library is removed.

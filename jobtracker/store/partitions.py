@@ -4,8 +4,16 @@ Otherwise it would not find its jobs.
 """
 
 from jobtracker.connection.client import RedisClient, server_of
-from jobtracker.errors import OutdatedSchemaError, PartitionsError, RepartitionInProgressError
+from jobtracker.errors import (
+    OutdatedSchemaError,
+    PartitionsError,
+    RepartitionInProgressError,
+    RestoreUnfinishedError,
+)
 from jobtracker.store.keys import Keys
+
+RESTORING = "restoring:"
+"""How the mark of a store begins that is being restored; the number of partitions that may have keys follows."""
 
 
 def expect_partitions(client: RedisClient, keys: Keys) -> None:
@@ -14,6 +22,7 @@ def expect_partitions(client: RedisClient, keys: Keys) -> None:
     Raises:
         PartitionsError: It has another number.
         RepartitionInProgressError: It is on its way to another one.
+        RestoreUnfinishedError: It is being restored.
         OutdatedSchemaError: Its records are those of an earlier release.
     """
     wanted, key = len(keys.parts), keys("partitions")
@@ -50,9 +59,12 @@ def partitions_of(client: RedisClient, keys: Keys) -> int | None:
 
     Raises:
         RepartitionInProgressError: It is on its way from one number to another.
+        RestoreUnfinishedError: It is being restored.
     """
-    noted = client.get(keys("partitions"))
+    noted = client.get(keys.parts[0]("partitions"))
     if noted is not None:
+        if noted.startswith(RESTORING):
+            raise RestoreUnfinishedError(int(noted.removeprefix(RESTORING)))
         was, is_moving, wanted = noted.partition(">")
         if is_moving:
             raise RepartitionInProgressError(int(was), int(wanted))

@@ -8,7 +8,7 @@ import pytest
 
 HERE = Path(__file__).parent
 FILES = sorted({*HERE.glob("test_store*.py"), *(HERE / f"test_{name}.py" for name in (
-    "pages", "queries", "figures", "recount", "ledger", "partitions", "scripts", "announcements",
+    "pages", "queries", "figures", "recount", "ledger", "partitions", "scripts", "announcements", "backup",
 ))})  # fmt: skip
 
 
