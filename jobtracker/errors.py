@@ -25,6 +25,7 @@ __all__ = [
     "ReleaseNotFoundError",
     "RepartitionInProgressError",
     "ResendingDisabledError",
+    "RestoreUnfinishedError",
     "ResultUnavailableError",
     "StoreMismatchError",
     "SubJobsError",

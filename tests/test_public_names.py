@@ -35,7 +35,7 @@ PUBLIC = {
         "InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotAuthenticatedError "
         "NotKilledError NotRecordedError OutdatedSchemaError PartialDispatchError PartitionsError "
         "QueueMissingError ReleaseNotFoundError RepartitionInProgressError ResendingDisabledError "
-        "ResultUnavailableError StoreMismatchError SubJobsError TrackingDisabledError UnknownJobTypeError "
+        "RestoreUnfinishedError ResultUnavailableError StoreMismatchError SubJobsError TrackingDisabledError UnknownJobTypeError "
         "ValueUnavailableError WorkerNotFoundError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
