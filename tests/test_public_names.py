@@ -35,8 +35,8 @@ PUBLIC = {
         "InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotAuthenticatedError "
         "NotKilledError NotRecordedError OutdatedSchemaError PartialDispatchError PartitionsError "
         "QueueMissingError ReleaseNotFoundError RepartitionInProgressError ResendingDisabledError "
-        "RestoreUnfinishedError ResultUnavailableError StoreMismatchError SubJobsError TrackingDisabledError UnknownJobTypeError "
-        "ValueUnavailableError WorkerNotFoundError"
+        "RestoreUnfinishedError ResultUnavailableError StoreMismatchError SubJobsError TrackingDisabledError "
+        "UnknownJobTypeError ValueUnavailableError WorkerNotFoundError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
     "jobtracker.logging": "ContextFilter capture_output json_handler request_id_var write_line",

@@ -248,7 +248,7 @@ def test_pauses_grow_up_to_a_bound():
 
 
 def test_an_answer_that_breaks_off_says_so_and_what_to_do(connect):
-    with Server([HALF]) as server, pytest.raises(ApiUnavailableError) as raised:
+    with Server([HALF, HALF]) as server, pytest.raises(ApiUnavailableError) as raised:
         connect(server.url).result("a-job")
     said = str(raised.value)
     assert "GET /api/jobs/a-job/result broke off half way (" in said

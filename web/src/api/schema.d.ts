@@ -3710,6 +3710,16 @@ export interface components {
              * @description The process that sent it, as Celery names it: `gen<pid>@<host>`. Null if another job sent it.
              */
             sent_from?: string | null;
+            /**
+             * Traceparent
+             * @description W3C's name of its span, and so of its trace: the span of its last execution or, before the first one, the span that sent or created it. Null if there are no traces.
+             */
+            traceparent?: string | null;
+            /**
+             * Trace Url
+             * @description The URL of that trace (`TRACE_URL_TEMPLATE`). Null also if it is not sampled.
+             */
+            trace_url?: string | null;
         };
         /**
          * JobError
@@ -4146,6 +4156,16 @@ export interface components {
              * @description The process that sent it, as Celery names it: `gen<pid>@<host>`. Null if another job sent it.
              */
             sent_from?: string | null;
+            /**
+             * Traceparent
+             * @description W3C's name of its span, and so of its trace: the span of its last execution or, before the first one, the span that sent or created it. Null if there are no traces.
+             */
+            traceparent?: string | null;
+            /**
+             * Trace Url
+             * @description The URL of that trace (`TRACE_URL_TEMPLATE`). Null also if it is not sampled.
+             */
+            trace_url?: string | null;
             /**
              * Sub Jobs
              * @default []
