@@ -236,19 +236,21 @@ def test_a_restore_that_is_killed_is_begun_anew(redis_server, client, keys, ther
 
 
 MEASURED = """
-import resource, sys
+import sys
 from jobtracker.cli.app import run
 from jobtracker.store.restore import Restore
 Restore.__init__.__kwdefaults__["patience_s"] = 0
 try:
     run()
 finally:
-    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    with open("/proc/self/status") as status:  # ru_maxrss would be that of the process that has started this one
+        print(next(line.split()[1] for line in status if line.startswith("VmHWM")), file=sys.stderr)
 """
 
 
 @pytest.mark.thorough
 @pytest.mark.timeout(600)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says how much memory it was at most")
 def test_the_memory_does_not_grow_with_the_jobs(redis_server, client, keys, there, tmp_path):
     peaks = {}
     for jobs in (5_000, 100_000):
@@ -263,6 +265,5 @@ def test_the_memory_does_not_grow_with_the_jobs(redis_server, client, keys, ther
             assert done.returncode == 0, done.stderr
             assert f"{jobs:,} jobs" in done.stdout
             peaks[arguments[0], jobs] = int(done.stderr.split()[-1])
-    sys.stderr.write(f"{peaks}\n")
     for command in ("backup", "restore"):
         assert peaks[command, 100_000] < 1.3 * peaks[command, 5_000], peaks
