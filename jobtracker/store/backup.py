@@ -14,7 +14,7 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -45,30 +45,53 @@ LEFT_OUT = frozenset(
     {
         # Of processes: the next ones write them again.
         *("leases", "lease", "worker", "workers", "drain", "leader", "terms", "watched", "watching", "hints"),
+        "maintained",
         *("libraries", "examining", "examined", "quota", "webhook_lock", "answering", "draft", "drafts", "probe"),
         *("partitions", "moved"),
         "session",  # a restore would bring back those that were logged out
         # Messages to others: a restore would send them twice.
         *("announcements", "unannounced", "webhook_deliveries", "webhook_pending", "webhook_log"),
-        *("webhook_lanes", "webhook_due"),
+        *("webhook_lanes", "webhook_due", "webhook_claims"),
     }
 )
 """Keys that are in no backup."""
 
 KEPT_FIRST = frozenset({"answers", "answer"})
 
-KEPT = KEPT_FIRST | {
-    *("tombstone", "failure", "flow", "settled", "released", "release_index", "queues", "at_queue", "sent_to"),
-    *("ended_at", "trash", "discarded", "store_id", "types", "releases", "release_first", "release_workers"),
-    *("api_keys", "api_keys_used", "audit", "audit_ends", "audit_cut", "webhooks", "webhook_state"),
-    *("webhook_conditions", "dropped"),
-}
+KEPT_TOGETHER = frozenset({"total", "unfolded", "named", "labels", "counted"})
+"""The totals, and which series they do not have yet: what they say holds at one moment only."""
+
+KEPT = (
+    KEPT_FIRST
+    | KEPT_TOGETHER
+    | {
+        *("tombstone", "failure", "flow", "settled", "released", "release_index", "queues", "at_queue", "sent_to"),
+        *("ended_at", "trash", "discarded", "store_id", "types", "releases", "release_first", "release_workers"),
+        *("api_keys", "api_keys_used", "audit", "audit_ends", "audit_cut", "webhooks", "webhook_state"),
+        "webhooks_disabled",
+        *("webhook_conditions", "dropped"),
+    }
+)
 """Keys that are read as they are. Each name in `keys.PREFIXES` is in one of these sets."""
 
 _JOBS_AT_ONCE = 50
 _BYTES_AT_ONCE = 256 * 1024
 """Jobs of one call, or bytes after which it stops: it takes the server a millisecond or two."""
 _KEYS_AT_ONCE = 50
+
+
+class _AtOnce(NamedTuple):
+    """How much of other keys one call reads, at most."""
+
+    keys: int
+    items: int
+    bytes: int
+
+
+_APART = _AtOnce(_KEYS_AT_ONCE, 500, _BYTES_AT_ONCE)
+_TOGETHER = _AtOnce(10_000, 10_000, 4 * 1024 * 1024)
+"""Of the totals: there are some hundred, of some KB each."""
+
 _CHANGED_AT_ONCE = 1000
 
 _MOST_PARENTS = 10_000
@@ -167,7 +190,8 @@ class Backup:
                 yield from self._export(part, some, set(), again=False)
         yield from self._catch_up()
         for part in self._keys.parts:
-            yield from self._read_keys(part, KEPT - KEPT_FIRST)
+            yield from self._export_keys(part, self._totals(part), at_once=_TOGETHER)
+            yield from self._read_keys(part, KEPT - KEPT_FIRST - KEPT_TOGETHER)
         expect_partitions(self._client, self._keys)
         if self.figures.total and not any(self._client.exists(part("kinds")) for part in self._keys.parts):
             raise StoreChangedError(
@@ -270,11 +294,19 @@ class Backup:
             yield from self._export_keys(part, (each for each in names if name_of(each) in wanted))
             self._step()
 
-    def _export_keys(self, part: Partition, names: Iterable[str]) -> Iterator[Entry]:
-        for some in batched(names, _KEYS_AT_ONCE):
+    def _totals(self, part: Partition) -> list[str]:
+        names = [part(name) for name in sorted(KEPT_TOGETHER - {"total"})]
+        names += [part("total", label) for label in ("", *sorted(self._client.smembers(part("labels"))))]
+        return [name.removeprefix(part.prefix) for name in names]
+
+    def _export_keys(
+        self, part: Partition, names: Iterable[str], *, at_once: "_AtOnce | None" = None
+    ) -> Iterator[Entry]:
+        how = at_once or _APART
+        for some in batched(names, how.keys):
             left, cursor = some, "0"
             while left:
-                done, at, *packed = self._call("export_keys", part, [cursor, *left])
+                done, at, *packed = self._call("export_keys", part, [how.items, how.bytes, cursor, *left])
                 left, cursor = left[done:], at.decode()
                 self.figures.keys += len(packed)
                 if packed:

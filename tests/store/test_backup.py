@@ -24,7 +24,7 @@ from jobtracker.schemas.webhooks import StoredWebhook, WebhookEvent, WebhookSecr
 from jobtracker.settings import Settings
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.audit import AuditLog
-from jobtracker.store.backup import KEPT, LEFT_OUT, MADE_ANEW, WITH_JOBS, Backup
+from jobtracker.store.backup import _TOGETHER, KEPT, LEFT_OUT, MADE_ANEW, WITH_JOBS, Backup
 from jobtracker.store.backup_file import BackupWriter, Jobs, OtherKeys
 from jobtracker.store.keys import PREFIXES, Keys
 from jobtracker.store.leases import Leases
@@ -126,6 +126,23 @@ def test_what_has_expired_meanwhile_does_not_come_back(client, keys, copy_keys):
     assert not client.exists(copy_keys.parts[0]("settled", 1, "t"))
 
 
+def test_totals_and_the_series_that_they_lack_are_read_at_one_moment(client, keys):
+    """A fold between two of them would count an hour twice, or never."""
+    store = JobStore(client, keys)
+    for n in range(4):
+        create_in(store, Status.COMPLETED, type=f"t{n}")
+    backup = Backup(client, keys)
+    for part in keys.parts:
+        for label in ("", "a", "b"):
+            client.setrange(part("total", label), 9000, "x")
+        client.sadd(part("labels"), "a", "b")
+        names = backup._totals(part)
+        assert {f"total:{label}" for label in ("", "a", "b")} <= set(names)
+        found = list(backup._export_keys(part, names, at_once=_TOGETHER))
+        assert len(found) == 1  # one entry is one call
+        assert len(found[0].packed) == sum(client.exists(part.prefix + name) for name in names)
+
+
 @pytest.mark.thorough
 def test_large_families_and_logs_are_read_in_pieces(client, keys, copy_keys, copied):
     store = JobStore(client, keys, max_log_lines=2000)
@@ -146,7 +163,7 @@ def test_keys_webhooks_and_the_audit_come_along_and_sessions_do_not(client, keys
         id="wh_1", url="https://example.com/x", events=list(WebhookEvent), created_at="2026-11-01T00:00:00Z",
         secrets=[WebhookSecret(secret="whsec_c2VjcmV0")],
     )  # fmt: skip
-    WebhookStore(client, keys).save(endpoint)
+    WebhookStore(client, keys).add(endpoint, 20)
     settings = Settings()
     entry = AuditLog(client, keys, settings).begin("api", "cancel_job", target="j")
     client.set(keys.parts[0]("session", "x"), "{}")

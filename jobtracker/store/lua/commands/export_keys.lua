@@ -1,12 +1,12 @@
 -- export_keys: what some keys hold, for a backup. A large one is read in pieces. Reads only.
 --
 -- KEYS[1]  any key of the partition
--- ARGV     prefix, where to go on in the first of the keys ('0': at its beginning), keys without the prefix
+-- ARGV     prefix, how many items to read at once, after how many bytes to stop, where to go on in the first of the keys ('0': at its beginning), keys without the prefix
 -- Returns  {with how many of the keys it is done, where to go on in the next one ('0': at its beginning), then MessagePack of
 --          each key or piece of one that is there}
 -- A piece  {name: the key without the prefix, type, expires: when (ms; -1: never), items: as restore_keys takes them}
 --- @include lib/keys
-local MOST, MOST_BYTES = 500, 256 * 1024
+local MOST, MOST_BYTES = tonumber(ARGV[2]), tonumber(ARGV[3])
 local SCAN = { hash = 'HSCAN', zset = 'ZSCAN', set = 'SSCAN' }
 
 -- Returns some items, and where to go on ('0': it is done).
@@ -24,8 +24,8 @@ local function read(kind, name, from)
   return items, #items == MOST and items[MOST][1] or '0'
 end
 
-local done, cursor, size, found = 0, ARGV[2], 0, {}
-for i = 3, #ARGV do
+local done, cursor, size, found = 0, ARGV[4], 0, {}
+for i = 5, #ARGV do
   local name = ARGV[i]
   local kind = redis.call('TYPE', PREFIX .. name).ok
   if kind ~= 'none' then
