@@ -56,7 +56,6 @@ flower: $(INSTALLED) ## Run Flower alone, against REDIS_URL (FLOWER_PORT=5555 FL
 # -- with Docker: these need nothing else. docs/how-to/docker-compose.md says more.
 
 EVERYTHING = $(COMPOSE) --profile '*'
-IMAGE      = $${JOBTRACKER_IMAGE:-jobtracker}
 # What the images are labelled with; the version is a tag as well.
 LABELS     = JOBTRACKER_VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
     JOBTRACKER_REVISION="$$(git describe --always --dirty --abbrev=40 --exclude '*' 2> /dev/null)"
@@ -70,9 +69,7 @@ build: engine ## Build the images, for Docker Compose
 	@$(PRUNE)
 
 run: engine kept password ## Start all in containers, in the background (WORKERS=4: so many, from now on)
-	@docker image inspect "$(IMAGE):$${JOBTRACKER_TAG:-latest}" "$(IMAGE)-worker:$${JOBTRACKER_TAG:-latest}" \
-	    > /dev/null 2>&1 || $(LABELS) $(COMPOSE) build
-	@$(COMPOSE) up --detach --wait $(ARGS) || { \
+	@$(LABELS) $(COMPOSE) up --detach --wait $(ARGS) || { \
 	    $(COMPOSE) logs --no-log-prefix --tail 20 settings >&2; \
 	    echo 'Not everything runs: the lines above or make logs say why. make stop ends what does.' >&2; \
 	    echo '(A port that is taken: API_PORT and FLOWER_PORT choose others.)' >&2; exit 1; }
@@ -89,9 +86,7 @@ upgrade: engine build ## Build, and replace API and workers one by one: no reque
 	@$(PRUNE)
 
 rollback: engine ## Replace API and workers one by one by the images that they had before the last upgrade
-	@for image in "$(IMAGE)" "$(IMAGE)-worker"; do docker image inspect "$$image:previous" > /dev/null || exit; \
-	    docker tag "$$image:previous" "$$image:$${JOBTRACKER_TAG:-latest}" || exit; done
-	@COMPOSE='$(COMPOSE)' deploy/upgrade.sh
+	@COMPOSE='$(COMPOSE)' deploy/upgrade.sh rollback
 
 stop: engine ## Stop the containers; running tasks go back to their queue, and what is stored stays
 	@$(EVERYTHING) stop $(ARGS)

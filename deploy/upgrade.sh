@@ -1,13 +1,24 @@
 #!/bin/sh
-# Replaces the API, the workers and Flower by containers of the image that is there now: `make upgrade`, `make rollback`.
+# Replaces the API, the workers and Flower by containers of the images that are there now (`make upgrade`), or, with the
+# argument `rollback`, by those of the images before (`make rollback`).
 #
 # One after the other: a new container comes first, and the old one goes when the new one is healthy. The service
 # `listener` keeps the port, so no request is refused. A worker is drained before it is stopped; what has not ended
 # after WORKER_DRAIN_S goes back to its queue.
 set -eu
 
-image=${JOBTRACKER_IMAGE:-jobtracker}
-drain_s=${WORKER_DRAIN_S:-600}
+# What a variable is in the environment or, as for Compose, in the file .env.
+setting() {
+    value=$(eval "echo \"\${$1:-}\"")
+    if [ -z "$value" ] && [ "${COMPOSE_ENV_FILES:-.env}" = .env ]; then
+        value=$(sed -n "s/^$1=//p" .env 2> /dev/null | tail -n 1)
+    fi
+    echo "${value:-$2}"
+}
+
+image=$(setting JOBTRACKER_IMAGE jobtracker)
+tag=$(setting JOBTRACKER_TAG latest)
+drain_s=$(setting WORKER_DRAIN_S 600)
 key_id=
 
 compose() { ${COMPOSE:-docker compose} "$@"; }
@@ -19,7 +30,7 @@ say() { echo "upgrade: $*"; }
 keep_previous() {
     for container in $(containers "$1" | head -n 1); do
         runs=$(docker inspect --format '{{.Image}}' "$container")
-        new=$(docker image inspect --format '{{.Id}}' "$2:${JOBTRACKER_TAG:-latest}")
+        new=$(docker image inspect --format '{{.Id}}' "$2:$tag")
         if [ "$runs" != "$new" ]; then docker tag "$runs" "$2:previous"; fi
     done
 }
@@ -62,6 +73,12 @@ drop_key() {
 if [ "$(count api)" = 0 ] || [ "$(count listener)" = 0 ]; then
     say "the API does not run: start it by make run" >&2
     exit 1
+fi
+if [ "${1:-}" = rollback ]; then
+    for each in "$image" "$image-worker"; do
+        docker image inspect "$each:previous" > /dev/null 2>&1 || { say "there is no $each:previous" >&2; exit 1; }
+    done
+    for each in "$image" "$image-worker"; do docker tag "$each:previous" "$each:$tag"; done
 fi
 compose run --rm -T --no-deps settings
 keep_previous api "$image"

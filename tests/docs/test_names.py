@@ -31,6 +31,7 @@ OTHERS = {
     "REDIS_IMAGE",
     "STORAGE_EMULATOR_IMAGE",
     "COMPOSE_SUBNET",
+    "STORE_SUBNET",
     "CELERY_NODES",
 }  # of clients, of Compose, of the tests
 
