@@ -41,6 +41,7 @@ export function JobFacts({ job }: { job: Job }) {
           ["Origin", job.schedule ? `beat: ${job.schedule}` : job.origin],
           ["Sent from", job.sent_from && <code>{job.sent_from}</code>],
           ["Request", job.request_id && <code>{job.request_id}</code>],
+          ["Trace", job.traceparent && <Trace id={job.traceparent} url={job.trace_url} />],
           ["Created", <Time at={job.created_at} />],
           ["Not before", job.not_before && <Time at={job.not_before} />],
           ["Expires", job.expires_at && <Time at={job.expires_at} />],
@@ -48,6 +49,17 @@ export function JobFacts({ job }: { job: Job }) {
         ]}
       />
     </Panel>
+  );
+}
+
+/** The id of a trace, which leads to it where the API knows its URL. */
+function Trace({ id, url }: { id: string; url?: string | null }) {
+  const trace = <code>{id.split("-")[1]}</code>;
+  if (!url) return trace;
+  return (
+    <a href={url} target="_blank" rel="noreferrer">
+      {trace}
+    </a>
   );
 }
 
