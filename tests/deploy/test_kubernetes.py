@@ -142,6 +142,7 @@ def test_the_metrics_are_read_from_the_api_s_own_port():
     [monitor] = of_kind("production", "ServiceMonitor")
     [service] = [each for each in of_kind("production", "Service") if each["metadata"]["name"] == "jobtracker-api"]
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert service["metadata"]["labels"][monitor["spec"]["jobLabel"]] == "jobtracker"
     assert [each["port"] for each in monitor["spec"]["endpoints"]] == [
         each["name"] for each in service["spec"]["ports"]
     ]
