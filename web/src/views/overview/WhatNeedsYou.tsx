@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Fragment, useRef, useState } from "react";
 import { attention } from "@/api/queries";
+import { useMay } from "@/api/session";
 import { useCommands } from "@/commands/commands";
 import { Icon, StatusIcon } from "@/components/Icon";
 import { Panel } from "@/components/Panel";
@@ -122,6 +123,7 @@ export function WhatNeedsYou() {
 
 function NeedLine({ need, most }: { need: Need; most: number }) {
   const { mark, what, subject, code, why, at, example, hours, holders, action } = need;
+  const may = useMay(action.scope ?? "jobs:read");
   return (
     <li className="need">
       {"status" in mark ? <StatusIcon status={mark.status} /> : <Icon name={mark.icon} />}
@@ -160,9 +162,11 @@ function NeedLine({ need, most }: { need: Need; most: number }) {
             <Spark values={hours} most={most} label="Failures in each of the last 24 hours" />
           </span>
         )}
-        <Link {...action.way} className="btn small">
-          {action.label}
-        </Link>
+        {may && (
+          <Link {...action.way} className="btn small">
+            {action.label}
+          </Link>
+        )}
       </span>
     </li>
   );

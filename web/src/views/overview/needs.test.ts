@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { needsOf } from "./needs";
 
 const AT = "2026-11-29T12:00:00Z";
-const NOTHING = { blocked: [], failures: [], unconsumed_queues: [], lost_workers: [] };
+const NOTHING = { blocked: [], failures: [], unconsumed_queues: [], lost_workers: [], disabled_webhooks: [] };
 const needs = (found: object) => needsOf({ ...NOTHING, ...found } as never);
 const blocked = {
   code: "no_consumer",
@@ -78,4 +78,17 @@ test("jobs that wait for a slot lead to their queue, and to the jobs that have t
   const [need] = needs({ blocked: [group] });
   expect([need?.code, need?.example, need?.holders]).toEqual(["queued", "a", ["h1", "h2"]]);
   expect(need?.action.way).toEqual({ to: "/queues", search: { queue: "reports" } });
+});
+
+test("a webhook that was disabled leads to itself", () => {
+  const webhook = {
+    id: "w1",
+    description: "",
+    host: "hooks.example.com",
+    disabled_at: AT,
+    reason: "It was away.",
+  };
+  const [need, named] = needs({ disabled_webhooks: [webhook, { ...webhook, description: "Pager" }] });
+  expect([need?.subject, need?.why, named?.subject]).toEqual(["hooks.example.com", "It was away.", "Pager"]);
+  expect(need?.action.way).toEqual({ to: "/webhooks", search: { webhook: "w1" } });
 });

@@ -1,4 +1,5 @@
 /** What needs somebody, as lines: what, why, and the way there. */
+import type { Scope } from "@/api/session";
 import type { FailureGroup, Schemas, Status } from "@/api/types";
 import type { IconName } from "@/components/Icon";
 import { plural } from "@/format/format";
@@ -10,7 +11,8 @@ export type Way =
   | { readonly to: "/jobs/$jobId"; readonly params: { jobId: string } }
   | { readonly to: "/failures"; readonly search: { group: string } }
   | { readonly to: "/queues"; readonly search: { queue: string } }
-  | { readonly to: "/workers"; readonly search: { worker: string } };
+  | { readonly to: "/workers"; readonly search: { worker: string } }
+  | { readonly to: "/webhooks"; readonly search: { webhook: string } };
 
 export interface Need {
   readonly key: string;
@@ -28,10 +30,11 @@ export interface Need {
   readonly example: string | null;
   /** The jobs that others wait for: they have the slots. */
   readonly holders: readonly string[];
-  readonly action: { readonly label: string; readonly way: Way };
+  /** `scope`: who may not do that is shown no way there. */
+  readonly action: { readonly label: string; readonly way: Way; readonly scope?: Scope };
 }
 
-/** The lines: what can't proceed first, then what failed, then workers that are lost. */
+/** The lines: what can't proceed first, then what failed, then workers that are lost, then webhooks. */
 export function needsOf(found: Attention): readonly Need[] {
   const blocked = found.blocked.map(blockedNeed);
   const known = new Set(found.blocked.filter(({ code }) => code === "no_consumer").map(({ queue }) => queue));
@@ -40,6 +43,7 @@ export function needsOf(found: Attention): readonly Need[] {
     ...found.unconsumed_queues.filter(({ queue }) => !known.has(queue)).map(queueNeed),
     ...found.failures.map((group) => failureNeed(group)),
     ...found.lost_workers.filter((worker) => !worker.is_back || worker.failed_jobs > 0).map(workerNeed),
+    ...found.disabled_webhooks.map(webhookNeed),
   ];
 }
 
@@ -127,5 +131,24 @@ function workerNeed(worker: Attention["lost_workers"][number]): Need {
     example: worker.job_ids[0] ?? null,
     holders: [],
     action: { label: "Open worker", way: { to: "/workers", search: { worker: worker.name ?? "" } } },
+  };
+}
+
+function webhookNeed(webhook: Attention["disabled_webhooks"][number]): Need {
+  return {
+    key: `webhook ${webhook.id}`,
+    mark: { icon: "bell" },
+    what: "A webhook was disabled, and nobody is told:",
+    subject: webhook.description === "" ? webhook.host : webhook.description,
+    code: null,
+    why: webhook.reason,
+    at: { words: "since", time: webhook.disabled_at },
+    example: null,
+    holders: [],
+    action: {
+      label: "Open webhook",
+      way: { to: "/webhooks", search: { webhook: webhook.id } },
+      scope: "admin",
+    },
   };
 }
