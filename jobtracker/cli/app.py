@@ -42,7 +42,7 @@ class Commands(LazyGroup):
         "The system": {
             "attention": _entry(
                 "attention",
-                "List what needs somebody: blocked jobs, new or regressed failures, unconsumed queues, lost workers.",
+                "List what needs somebody: blocked jobs, failures, unconsumed queues, lost workers, disabled webhooks.",
             ),
             "failures": _entry("failures", "List failures by error, and mark them as resolved or ignored.", "app"),
             "stats": _entry("stats", "Count the jobs of each status, per type or per priority."),
@@ -90,7 +90,7 @@ class Commands(LazyGroup):
                 "logout",
                 "Forget the key of a login.",
             ),
-            "keys": _entry("keys", "Create, list, rotate and revoke API keys, in the store itself.", "app"),
+            "keys": _entry("keys", "Create, list, show, rotate and revoke API keys, in the store itself.", "app"),
         },
         "The store": {
             "backup": _entry("backup", "Write a copy of the store into a file, while everything runs."),
