@@ -42,7 +42,7 @@ class Commands(LazyGroup):
         "The system": {
             "attention": _entry(
                 "attention",
-                "List what needs somebody: blocked jobs, failures, unconsumed queues, lost workers, disabled webhooks.",
+                "List what needs you: blocked jobs, failures, unconsumed queues, lost workers, disabled webhooks.",
             ),
             "failures": _entry("failures", "List failures by error, and mark them as resolved or ignored.", "app"),
             "stats": _entry("stats", "Count the jobs of each status, per type or per priority."),

@@ -44,7 +44,7 @@ _WEBHOOKS = [
 
 
 def attention(url: Url = None, as_json: AsJson = False) -> None:
-    """List what needs somebody: blocked jobs, failures, unconsumed queues, lost workers, disabled webhooks.
+    """List what needs you: blocked jobs, failures, unconsumed queues, lost workers, disabled webhooks.
 
     Failures are new or regressed groups that were seen within a day, with their jobs of that day; lost workers those
     of the last hour. The exit status is 1 if something needs somebody.
