@@ -16,6 +16,7 @@ from bench import (
     bulk,
     events,
     failures,
+    keys,
     large,
     load,
     memory,
@@ -49,6 +50,7 @@ PARTS = {
     "values": values,
     "failures": failures,
     "bulk": bulk,
+    "keys": keys,
     "traced": traced,
     "metrics": metrics,
 }

@@ -128,3 +128,9 @@ def test_creating_and_changing_many_jobs_is_measured_beside_one_by_one():
     figures = measured("bulk", 300)
     assert len(figures) == 5
     assert min(found["per_second"] for found in figures.values()) > 0
+
+
+def test_a_request_with_a_key_is_measured_beside_one_without():
+    figures = measured("keys", 400)
+    assert len(figures) == 3
+    assert all(found.keys() == {"without", "with", "ratio"} for found in figures.values())
