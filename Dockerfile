@@ -92,17 +92,18 @@ COPY api/ api/
 COPY workers/ workers/
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash . && chmod -R a+rX .
 
+# The rooms at the top are a layer of their own.
 FROM packages AS library
 COPY jobtracker/ jobtracker/
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash . && chmod -R a+rX . \
-    && mv jobtracker/server /server
+    && mkdir /top && mv jobtracker/cli jobtracker/server jobtracker/testing /top
 
 FROM worker-packages AS worker
 COPY --from=distribution /app ./
 COPY --from=page /build/jobtracker/server/page jobtracker/server/page
 COPY --from=applications /app/workers workers
 COPY --from=library /app ./
-COPY --from=library /server jobtracker/server
+COPY --from=library /top jobtracker
 USER 10001:10001
 CMD ["python", "-m", "workers", "--loglevel", "INFO"]
 ARG JOBTRACKER_VERSION
@@ -121,7 +122,7 @@ COPY --from=distribution /app ./
 COPY --from=page /build/jobtracker/server/page jobtracker/server/page
 COPY --from=applications /app/api api
 COPY --from=library /app ./
-COPY --from=library /server jobtracker/server
+COPY --from=library /top jobtracker
 USER 10001:10001
 CMD ["python", "-m", "api.main"]
 ARG JOBTRACKER_VERSION
