@@ -50,7 +50,7 @@ ARG UV_DEFAULT_INDEX
 # A volume that is made for one of these folders belongs to whom the folder does.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin jobtracker \
     && install --directory --owner jobtracker --group jobtracker --mode 0700 /objects /results /spool /scratch
-ENV PATH=/app/bin:/opt/jobtracker/bin:$PATH \
+ENV PATH=/opt/library/bin:/opt/jobtracker/bin:$PATH \
     PYTHONUNBUFFERED=1
 WORKDIR /app
 RUN --mount=type=bind,from=tools,source=/uv,target=/uv \
@@ -61,7 +61,7 @@ RUN --mount=type=bind,from=tools,source=/uv,target=/uv \
     && /uv/bin/uv venv --quiet --python "$(command -v python3)" "$VIRTUAL_ENV" \
     && /uv/bin/uv pip install --quiet --compile-bytecode --require-hashes \
         --constraint /lock/requirements.txt --requirement /lock/api.txt \
-    && echo /app > "$(echo "$VIRTUAL_ENV"/lib/python3*/site-packages)/app.pth"
+    && echo /opt/library > "$(echo "$VIRTUAL_ENV"/lib/python3*/site-packages)/library.pth"
 
 FROM packages AS worker-packages
 RUN --mount=type=bind,from=tools,source=/uv,target=/uv \
@@ -84,8 +84,8 @@ COPY web/toolchain.py web/
 COPY jobtracker/__init__.py jobtracker/
 RUN --mount=type=bind,from=tools,source=/uv,target=/uv --mount=type=bind,from=tools,source=/tools,target=/tools \
     HATCH_BUILD_NO_HOOKS=true /tools/bin/hatchling build --target wheel --directory dist > /dev/null \
-    && /uv/bin/uv pip install --quiet --no-deps --python /opt/jobtracker/bin/python --target /app dist/*.whl \
-    && rm -r /app/jobtracker
+    && /uv/bin/uv pip install --quiet --no-deps --python /opt/jobtracker/bin/python --target /opt/library dist/*.whl \
+    && rm -r /opt/library/jobtracker
 
 FROM packages AS applications
 COPY api/ api/
@@ -94,16 +94,17 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash . && chmod -
 
 # The rooms at the top are a layer of their own.
 FROM packages AS library
+WORKDIR /opt/library
 COPY jobtracker/ jobtracker/
 RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash . && chmod -R a+rX . \
     && mkdir /top && mv jobtracker/cli jobtracker/server jobtracker/testing /top
 
 FROM worker-packages AS worker
-COPY --from=distribution /app ./
-COPY --from=page /build/jobtracker/server/page jobtracker/server/page
+COPY --from=distribution /opt/library /opt/library
+COPY --from=page /build/jobtracker/server/page /opt/library/jobtracker/server/page
 COPY --from=applications /app/workers workers
-COPY --from=library /app ./
-COPY --from=library /top jobtracker
+COPY --from=library /opt/library /opt/library
+COPY --from=library /top /opt/library/jobtracker
 USER 10001:10001
 CMD ["python", "-m", "workers", "--loglevel", "INFO"]
 ARG JOBTRACKER_VERSION
@@ -118,11 +119,11 @@ LABEL org.opencontainers.image.title="jobtracker-worker" \
       jobtracker.image="worker"
 
 FROM packages AS api
-COPY --from=distribution /app ./
-COPY --from=page /build/jobtracker/server/page jobtracker/server/page
+COPY --from=distribution /opt/library /opt/library
+COPY --from=page /build/jobtracker/server/page /opt/library/jobtracker/server/page
 COPY --from=applications /app/api api
-COPY --from=library /app ./
-COPY --from=library /top jobtracker
+COPY --from=library /opt/library /opt/library
+COPY --from=library /top /opt/library/jobtracker
 USER 10001:10001
 CMD ["python", "-m", "api.main"]
 ARG JOBTRACKER_VERSION

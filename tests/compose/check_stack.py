@@ -235,12 +235,9 @@ def test_the_images_hold_what_runs_and_not_more(stack):
     for name, application, limit in (("", "api", API_BYTES), ("-worker", "workers", WORKER_BYTES)):
         image = f"{stack.name}{name}"
         in_it = "id -u; ls /app; cd /opt/jobtracker/lib/python3*/site-packages; ls -d pip uv pytest mypy hatchling; "
-        in_it += "command -v cc gcc; ls -A /tmp; touch /app/x /opt/jobtracker/x && echo it can be written to"
+        in_it += "command -v cc gcc; ls -A /tmp; touch /app/x /opt/library/x && echo it can be written to"
         script = f"({in_it}) 2> /dev/null; true"
-        found = stack.docker("run", "--rm", "--entrypoint", "sh", image, "-c", script)
-        assert [each for each in found if not each.endswith(".dist-info")] == sorted(
-            ["10001", application, "bin", "jobtracker"]
-        )
+        assert stack.docker("run", "--rm", "--entrypoint", "sh", image, "-c", script) == ["10001", application]
         base = os.environ.get("PYTHON_IMAGE", "python:3.13-slim-trixie")
         own, of_base = map(int, stack.docker("image", "inspect", "--format", "{{.Size}}", image, base))
         assert own - of_base < limit
