@@ -325,6 +325,7 @@ def test_an_api_of_several_processes_and_a_store_of_several_partitions_do_the_sa
     assert stack.compose("top", "api").count("multiprocessing.spawn") == 2
     with slow_client(stack):
         stack.stop()
+    stack.make("clean")  # the next one takes a store of one partition
 
 
 def asked(stack: Stack, path: str, key: str | None = None, *, host: str = "127.0.0.1") -> httpx.Response:
