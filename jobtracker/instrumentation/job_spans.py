@@ -15,7 +15,7 @@ from jobtracker.broker.headers import JOINS_HEADER, ROOT_HEADER
 from jobtracker.broker.queues import queue_of
 from jobtracker.core.fingerprint import type_name
 from jobtracker.core.job import job_and_run_of
-from jobtracker.core.traceparent import HEADER
+from jobtracker.core.traceparent import HEADER, read
 from jobtracker.instrumentation.current_job import CurrentJob, secrets_of
 from jobtracker.instrumentation.failure_text import sentence_of
 from jobtracker.instrumentation.message_parser import TrackedTask, is_body_of
@@ -66,7 +66,7 @@ class SendSpans:
             current: The job whose task sends it.
         """
         if (spans := active()) is None:
-            return None, jobs
+            return None, _handed_on(jobs, headers) if current is not None or HEADER in headers else jobs
         try:
             return self._begin(spans, task, jobs, headers, queue, current)
         except Exception as error:  # noqa: BLE001 (the job is recorded all the same)
@@ -115,11 +115,18 @@ class SendSpans:
             queue: Where it goes.
             current: Its job, if its task sends it.
         """
-        if (spans := active()) is None or (known := self._find(task, body[1])) is None:
+        if (spans := active()) is None:
+            # The main process of a worker has no SDK, mostly, and sends for its children.
+            if current is None and HEADER not in headers and (stored := self._stored(_job_of(headers))):
+                headers[HEADER] = stored
+            elif current is not None:
+                _handed_on([], headers)
+            return None
+        if (known := self._find(task, body[1])) is None:
             return None
         parent = None
         if current is None:
-            parent = headers.get(HEADER) or self._stored(job_and_run_of(headers["id"])[0])
+            parent = headers.get(HEADER) or self._stored(_job_of(headers))
         elif current.trace is not None:
             headers[ROOT_HEADER] = current.trace.root
         return self._start(spans, task, known.job_type, headers, queue, parent)
@@ -150,6 +157,20 @@ def end_span(span: "Span | None", error: Exception | None = None) -> None:
         from jobtracker.tracing.spans import end_send
 
         end_send(span, error)
+
+
+def _job_of(headers: dict[str, Any]) -> str:
+    return job_and_run_of(headers["id"])[0]
+
+
+def _handed_on(jobs: list[NewJob], headers: dict[str, Any]) -> list[NewJob]:
+    """The jobs of a message that is sent where no spans are made: in the trace that it, or the task's own, bears."""
+    task = get_current_task()
+    traceparent = headers.get(HEADER) or (task.request.get(HEADER) if task is not None else None)
+    if not isinstance(traceparent, str) or read(traceparent) is None:
+        return jobs
+    headers[HEADER] = traceparent
+    return [_in_trace(job, traceparent) for job in jobs]
 
 
 def _in_trace(job: NewJob, traceparent: str | None) -> NewJob:

@@ -32,6 +32,11 @@ def test_what_a_task_costs_is_measured_beside_plain_celery():
     assert min(cpu_us for found in figures["cpu_per_task"].values() for cpu_us in found.values()) > 50
 
 
+def test_what_traces_cost_is_measured_beside_tracking_alone():
+    figures = measured("traced", 300)
+    assert figures["added_us"].keys() == {"api", "traced", "unsampled"}
+
+
 def test_each_transition_is_one_round_trip():
     figures = measured("transitions", 200)
     assert {verb: round(found["round_trips"], 2) for verb, found in figures.items()} == dict.fromkeys(figures, 1)

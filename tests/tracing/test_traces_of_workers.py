@@ -187,8 +187,26 @@ def test_of_an_execution_whose_process_was_killed_there_is_no_span(redis_server,
     assert ran.attributes["celery.state"] == "SUCCESS"
 
 
-@pytest.mark.parametrize("ends", ["warm"])
-def test_a_child_exports_its_last_spans_before_it_ends(redis_server, worker_log_dir, collector, ends):
+def test_what_a_main_process_sends_for_a_lost_child_stays_in_the_trace(project, collector, request_span):
+    job_id = project.send("lost_once_retried")
+    project.expect_status(job_id, Status.COMPLETED)
+    eventually(lambda: collector.executions(job_id))
+    [sent], [ran] = spans_of(collector, job_id)
+    assert sent.trace_id == ran.trace_id == request_span
+    assert ran.attributes["jobtracker.job.attempt"] == 1
+
+
+def test_a_worker_without_an_sdk_hands_traces_on(redis_server, worker_log_dir, monkeypatch):
+    monkeypatch.delenv("PROJECT_TRACES", raising=False)
+    with new_project(redis_server, worker_log_dir) as project, project.worker(concurrency=1):
+        given = f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+        first = project.signature("add", 1, 2, headers={"traceparent": given})
+        last = chain(first, project.signature("flaky")).apply_async()
+        project.expect_status(last.id, Status.COMPLETED)
+        assert [project.job(each).traceparent for each in (last.parent.id, last.id)] == [given, given]
+
+
+def test_a_child_exports_its_last_spans_before_it_ends(redis_server, worker_log_dir, collector):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PROJECT_TRACES", "own")
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)

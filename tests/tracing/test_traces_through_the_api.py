@@ -108,7 +108,7 @@ def test_a_job_that_another_request_starts_and_a_third_retries_stays_in_its_trac
 
 def test_the_jobs_of_a_batch_and_of_a_large_request_are_in_its_trace(api, collector, caller):
     trace, headers = caller
-    batch = {"jobs": [job(payload=waiting(0)) for _ in range(3)], "start": True}
+    batch = {"jobs": [job(payload=waiting(0)) for _ in range(60)], "start": True}
     ids = api.http.post("/api/jobs/batch", json=batch, **headers).json()["ids"]
     large = job("document_analysis", {"text": "A ferry. " * 9_000}, start=True)
     ids.append(api.http.post("/api/jobs/", json=large, **headers).json()["id"])
