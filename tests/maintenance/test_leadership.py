@@ -97,6 +97,8 @@ def test_every_write_is_rejected_and_changes_nothing_after_the_term(own_project,
         lambda: fenced.store.update(job_id, fields={"name": "newer"}),
         lambda: fenced.store.delete(job_id, mode="trash"),
         lambda: fenced.store.append_log(job_id, [(1, "info", "hello")]),
+        lambda: fenced.store.fold_totals(own_project.keys.parts[0], all_of_them=True),
+        lambda: fenced.store.name_types(own_project.keys.parts[0], [], ["custom"]),
         lambda: fenced.propagation.cancellation.cancel_trees([job_id], reason="late"),
         lambda: fenced.jobs.cancel(job_id),
     ):
