@@ -1,7 +1,8 @@
 -- export_keys: what some keys hold, for a backup. A large one is read in pieces. Reads only.
 --
 -- KEYS[1]  any key of the partition
--- ARGV     prefix, how many items to read at once, after how many bytes to stop, where to go on in the first of the keys ('0': at its beginning), keys without the prefix
+-- ARGV     prefix, how many items to read at once, after how many bytes to stop, where to go on in the first of the keys
+--          ('0': at its beginning), keys without the prefix
 -- Returns  {with how many of the keys it is done, where to go on in the next one ('0': at its beginning), then MessagePack of
 --          each key or piece of one that is there}
 -- A piece  {name: the key without the prefix, type, expires: when (ms; -1: never), items: as restore_keys takes them}
