@@ -139,6 +139,8 @@ def test_a_request_with_a_key_is_measured_beside_one_without():
     figures = measured("keys", 400)
     assert len(figures) == 3
     assert all(found.keys() == {"without", "with", "ratio"} for found in figures.values())
+
+
 def test_a_scrape_is_measured_at_three_sizes_and_with_many_types():
     figures = measured("metrics", 1000)
     assert len(figures) >= 3
