@@ -1,6 +1,6 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { bulkRun, type BulkRun, stopBulk } from "@/api/bulk";
-import { limitsOf, me, useMay } from "@/api/session";
+import { useMay } from "@/api/session";
 import { ErrorNotice } from "@/components/states";
 import { useWritesOff } from "@/live/connection";
 
@@ -9,12 +9,11 @@ export function StopButton({ run }: { run: BulkRun }) {
   const queries = useQueryClient();
   const off = useWritesOff();
   const may = useMay("jobs:control");
-  const { data: who } = useQuery(me);
   const stop = useMutation({
     mutationFn: () => stopBulk(run.id),
     onSettled: () => queries.invalidateQueries({ queryKey: bulkRun(run.id).queryKey }),
   });
-  if (!may || !who || limitsOf(who) !== null) return null; // the API lets nobody do it who is limited to some jobs
+  if (!may) return null;
   return (
     <>
       {stop.error && !stop.isPending && <ErrorNotice error={stop.error} />}
