@@ -1,5 +1,6 @@
 """Creates many independent jobs together: all of them, or none."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from jobtracker.store.changes import NewJob
 from jobtracker.store.following_ids import FollowingIds
 from jobtracker.store.reader import JobQueries, Loaded
 from jobtracker.store.writer import JobStore
+
+logger = logging.getLogger("jobtracker.jobs")
 
 _MOST_PROBLEMS = 50
 """Problems that an error names; the others are counted."""
@@ -109,9 +112,8 @@ class BatchCreation:
         """Record jobs, but those whose unique keys others have.
 
         Who asks once more finds its own jobs, and others only where a key was taken then: these are decided anew. Its
-        own ones are sent by the process that has recorded them, or by the outbox relay, and so are the new ones then.
+        own ones are sent by the process that has recorded them, or by the outbox relay.
         """
-        self._need_reach_of_holders(records)
         recorded = self.store.create_where_free([replace(each, sends=start) for each in records], at_ms=at_ms)
         made = list(zip(records, recorded, strict=True))
         joined = [record for record, found in made if found.holder]
@@ -120,14 +122,17 @@ class BatchCreation:
             self.creation.large_values.remove_all(record.data)
         new = [record for record, found in made if found.is_new]
         is_repeated = any(not found.is_new and not found.holder for _, found in made)
-        if start and new and not is_repeated:
+        if start and new:
             ids = [record.id for record in new]
             try:
                 self._send(ids, [as_recorded(record) for record in new])
             except Exception as error:
-                with suppress(JobTrackerError):
-                    self._undo(ids, error)
-                raise
+                if is_repeated:  # the outbox relay sends them, as it sends those that were recorded before
+                    logger.warning("batch_not_sent", extra={"error": str(error), "jobs": len(ids)})
+                else:
+                    with suppress(JobTrackerError):
+                        self._undo(ids, error)
+                    raise
         return Batch(
             [found.holder or record.id for record, found in made],
             [place for place, (_, found) in enumerate(made) if found.holder],
@@ -180,7 +185,9 @@ class BatchCreation:
                 checked.append(found)
         if wrong:
             raise InvalidBatchError(len(jobs), wrong, problems[:_MOST_PROBLEMS])
-        admit([record for each in checked for record in each.records])
+        records = [record for each in checked for record in each.records]
+        self._need_reach_of_holders(records)
+        admit(records)
         return [record for each in checked for record in self.creation.finished(each)]
 
     def _need_one_partition(self) -> None:

@@ -80,6 +80,9 @@ class Updating:
         self.propagation.propagate(job_id, change)
 
     def _edit(self, record: JobRecord, stored: Mapping[str, str], wanted: JobUpdate) -> None:
+        unsent_only = wanted.priority is not None or wanted.payload is not None
+        if unsent_only and (record.run or record.nearest_status is not Status.PENDING):
+            raise _is_sent(record)
         fields: dict[str, str | int] = {}
         data: Mapping[str, str] = {}
         if wanted.name is not None:
@@ -102,15 +105,17 @@ class Updating:
                 fields |= large_in(data)
         if not fields and not data:
             return
-        unsent_only = wanted.priority is not None or wanted.payload is not None
         outcome = self.store.update(record.id, fields=fields, data=data, unsent_only=unsent_only, by=who_asks())
-        if outcome is not Outcome.APPLIED:
-            release(record.id)  # it is not pending
         if outcome is Outcome.ILLEGAL:
-            why = "priority and payload can be changed only before it is started."
-            raise IllegalTransitionError(record.id, record.nearest_status, "change", why)
+            raise _is_sent(record)
         if outcome is not Outcome.APPLIED:
+            release(record.id)
             raise JobNotFoundError(record.id)
+
+
+def _is_sent(record: JobRecord) -> IllegalTransitionError:
+    why = "priority and payload can be changed only before it is started."
+    return IllegalTransitionError(record.id, record.nearest_status, "change", why)
 
 
 def _report_of(wanted: JobUpdate) -> tuple[Event, Status, dict[str, str | int], dict[str, str]]:

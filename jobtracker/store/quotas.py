@@ -81,7 +81,8 @@ class Quotas:
             TooManyRequestsError: They would have too much pending. Nothing is counted then.
         """
         excess = self._hold(account, jobs)
-        if excess and self._clear(account):
+        if excess:
+            self._clear(account, max(_LOOKED_AT, 2 * len(jobs)))
             excess = self._hold(account, jobs)
         if excess:
             raise TooManyRequestsError(
@@ -113,17 +114,17 @@ class Quotas:
             return f"{count:,} pending jobs, more than {self._most_jobs:,} (API_PENDING_JOBS)"
         return f"pending jobs with {size:,} bytes, more than {self._most_bytes:,} (API_PENDING_BYTES)"
 
-    def _clear(self, account: str) -> bool:
-        """Leave out jobs that are not pending any more; False: that was done a moment ago."""
+    def _clear(self, account: str, most: int) -> None:
+        """Leave out jobs that are not pending any more, of about `most`, unless that was done a moment ago."""
         with self._lock:
             cleared_at, cursor = self._cleared.get(account, (float("-inf"), 0))
             if time.monotonic() - cleared_at < _CLEARED_EVERY_S:
-                return False
+                return
             if len(self._cleared) > _AT_ONCE:
                 self._cleared.clear()
             self._cleared[account] = time.monotonic(), cursor
         key, looked_at = self._part("quota", account), 0
-        while looked_at < _LOOKED_AT:
+        while looked_at < most:
             cursor, found = self._client.hscan(key, cursor, count=_AT_ONCE)
             found.pop(_TOTAL, None)
             self._leave_out(account, found)
@@ -132,7 +133,6 @@ class Quotas:
                 break
         with self._lock:
             self._cleared[account] = time.monotonic(), cursor
-        return True
 
     def _leave_out(self, account: str, held: dict[str, str]) -> None:
         """Leave out those of some jobs that are not pending."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jobtracker.core.lifecycle import Outcome
+from jobtracker.errors import DeletedIdError
 from jobtracker.schemas.requests import MOST_UNIQUE
 from jobtracker.store.changes import NewJob
 from jobtracker.store.job_writer import TAKEN, JobWriter
@@ -29,10 +30,16 @@ class UniqueKeyWriter(JobWriter):
         Args:
             jobs: At most `MOST_UNIQUE`; they lie in one partition.
             at_ms: When they are made.
+
+        Raises:
+            DeletedIdError: One was recorded and deleted: others of them may be recorded now.
         """
         if len(jobs) > MOST_UNIQUE:
             raise ValueError(f"{len(jobs)} jobs are too many for one step.")
         answers = self._functions.call_together(self.client, "create", [self._new(job, at_ms) for job in jobs])
+        for job, answer in zip(jobs, answers, strict=True):
+            if answer == Outcome.DELETED:
+                raise DeletedIdError(job.id)
         return [
             Recorded(answer == Outcome.APPLIED, answer.removeprefix(TAKEN) if answer.startswith(TAKEN) else None)
             for answer in answers

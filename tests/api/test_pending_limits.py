@@ -69,3 +69,12 @@ def test_a_payload_that_grows_counts_too(api, ada):
     found = api.request("GET", f"/api/jobs/{job_id}", 200, headers=ada)
     assert len(found["payload"]["to"]) == 150_000
     problem_of(api.http.post("/api/jobs/", json={**MAIL, "payload": {"to": "x" * 60_000}}, headers=ada), 429)
+
+
+@pytest.mark.parametrize("change", [{"priority": "high"}, {"payload": {"to": "y"}}])
+def test_a_refused_change_of_a_job_that_waits_makes_no_room(api, ada, change):
+    large = {**MAIL, "payload": {"to": "x" * 60_000}}
+    jobs = [api.request("POST", "/api/jobs/", 201, json=large, headers=ada)["id"] for _ in range(3)]
+    assert api.store.apply(Event.ENQUEUE, jobs[0]).applied
+    problem_of(api.http.put(f"/api/jobs/{jobs[0]}", json=change, headers=ada), 409)
+    problem_of(api.http.post("/api/jobs/", json=MAIL, headers=ada), 429)

@@ -7,7 +7,7 @@ from support.recount import recount
 from support.workers_under_test import job, new_project
 
 from jobtracker.core.access import Principal, acting
-from jobtracker.errors import BrokerUnavailableError, ForbiddenError
+from jobtracker.errors import BrokerUnavailableError, DeletedIdError, ForbiddenError
 from jobtracker.jobs.create_batch import InvalidBatchError
 from jobtracker.jobs.dispatcher import Dispatcher
 from jobtracker.local.ports import free_port
@@ -62,7 +62,7 @@ def test_a_batch_that_is_asked_for_again_after_a_death_is_made_once_and_its_jobs
     project.jobs.cancel(there)
     later = ask()  # the key is free now, and this one of its jobs was not made before
     assert (later.joined, later.ids[0], jobs_in(project)) == ([3], made.ids[0], 4)
-    assert {*project.queries.unconfirmed(2**53, 100)} == {later.ids[0], later.ids[1], later.ids[2]}
+    assert {*project.queries.unconfirmed(2**53, 100)} == {later.ids[0], later.ids[2]}, "it is sent at once"
     assert recount(project.client, project.keys) == []
 
 
@@ -158,3 +158,16 @@ def test_a_parent_gives_its_key_back_however_its_tree_ends(project):
             project.tracking.store.apply("start", root, run=1)
             project.tracking.store.apply("complete", root, run=1)
     assert not project.jobs.create_unique_tree(tree(), Unique(key="t"), start=False)[1]
+
+
+def test_a_batch_that_was_taken_back_is_not_answered_as_if_it_were_there(project):
+    first_id, wanted = str(uuid.uuid4()), [one("a"), one("b")]
+
+    def ask():
+        return project.jobs.create_batch(wanted, start=False, ids=FollowingIds(project.keys, first_id))
+
+    made = ask()
+    project.store.delete(*made.ids)  # its undo did that, and died
+    with pytest.raises(DeletedIdError):
+        ask()
+    assert jobs_in(project) == 0

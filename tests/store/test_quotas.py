@@ -136,7 +136,7 @@ def test_a_limit_that_is_reached_looks_at_some_jobs_at_a_time(client, keys, quer
         left.append(sum(each.startswith("lost") for each in client.hkeys(keys("quota", "ada"))))
     assert 0 < left[0] < 3000
     for _ in range(8):
-        made._clear("ada")
+        made._clear("ada", 5000)
     assert client.hlen(keys("quota", "ada")) <= 9
     assert_adds_up(client, keys)
 

@@ -75,7 +75,7 @@ class Tokens:
                 leeway=_LEEWAY_S,
                 options={"require": _REQUIRED},
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise NotAuthenticatedError(
                 f"The token is not accepted: {error}. Get a new one from its issuer."
             ) from error
