@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.signals import worker_shutting_down
+from celery.signals import celeryd_init, worker_shutting_down
 from pydantic import Field
 
 from jobtracker.settings import EnvironmentSettings
@@ -34,7 +34,17 @@ def install(app: Celery, settings: RunSettings) -> None:
     if settings.worker_stop_s is not None:
         limit_warm_shutdown(settings.worker_stop_s)
     if settings.worker_liveness_file is not None:
+        _remove_at_start(settings.worker_liveness_file)
         app.steps["consumer"].add(_LivenessStep.of(settings.worker_liveness_file))
+
+
+def _remove_at_start(path: Path) -> None:
+    """Let no worker that was killed here before vouch for the one that starts."""
+
+    def on_start(**_: Any) -> None:
+        path.unlink(missing_ok=True)
+
+    celeryd_init.connect(on_start, weak=False, dispatch_uid="workers.running.remove_at_start")
 
 
 def limit_warm_shutdown(stop_s: float) -> None:

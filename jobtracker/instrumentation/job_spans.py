@@ -146,6 +146,7 @@ class SendSpans:
         )
 
 
+@never_raises
 def end_span(span: "Span | None", error: Exception | None = None) -> None:
     """End the span of a message, if there is one that has not ended.
 
@@ -209,7 +210,7 @@ def link_results(tracking: Tracking, request: Any, job: CurrentJob) -> None:
     queries = tracking.queries
     trace.link(
         tracking.reporter.ask(
-            lambda: queries.fields(queries.sub_ids(job.id)[:_MOST_LINKS], JobRecord.traceparent), otherwise=[]
+            lambda: queries.fields(queries.sub_ids(job.id, _MOST_LINKS), JobRecord.traceparent), otherwise=[]
         )
     )
 

@@ -99,6 +99,9 @@ _MOST_PARENTS = 10_000
 
 _SKEW_MS = 2000
 """By so much a report may be dated back: workers' clocks differ, and reports take time."""
+_LATE_MS = 3_600_000
+"""And by so much where Redis was away: reports that waited have the times of their events. The first round looks back
+so far: it finds those that came while all jobs were read."""
 _MOST_ROUNDS = 8
 _LAST_ROUND_S = 0.5
 """A round that takes no longer is the last one."""
@@ -210,7 +213,8 @@ class Backup:
         took_s = float("inf")
         while self.figures.rounds < _MOST_ROUNDS:
             self.figures.rounds += 1
-            since_ms, began = self.figures.moment_ms - _SKEW_MS, time.monotonic()
+            back_ms = _SKEW_MS if self.figures.rounds > 1 else _LATE_MS
+            since_ms, began = self.figures.moment_ms - back_ms, time.monotonic()
             self.figures.moment_ms = self._now_ms()
             parents: set[str] = set()
             for part in self._keys.parts:

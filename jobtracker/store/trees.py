@@ -19,9 +19,9 @@ _BATCH = 500
 class TreeReader(JobReader):
     """Reads the sub-jobs of parents."""
 
-    def sub_ids(self, job_id: str) -> list[str]:
-        """The ids of a parent's sub-jobs, in order."""
-        return list(self.client.zrange(self.keys("subs", job_id), 0, -1))
+    def sub_ids(self, job_id: str, most: int = 0) -> list[str]:
+        """The ids of a parent's sub-jobs, in order: the first `most`, 0: all."""
+        return list(self.client.zrange(self.keys("subs", job_id), 0, most - 1))
 
     def some_subs(self, job_id: str, statuses: Container[str], most: int) -> list[JobRecord]:
         """The records of the first sub-jobs with such a status; looks at a bounded number."""

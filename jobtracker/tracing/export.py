@@ -14,6 +14,7 @@ from jobtracker.core.version import package_version
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 logger = logging.getLogger(__name__)
 
@@ -92,11 +93,21 @@ def _names_service() -> bool:
     )
 
 
+def _new_batches() -> "BatchSpanProcessor | None":
+    """What exports spans by OTLP; None: a setting of it is wrong, which whoever ends a span must not see."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    try:
+        return BatchSpanProcessor(OTLPSpanExporter())
+    except Exception:
+        logger.exception("Traces are not exported. Look at the variables OTEL_…")
+        return None
+
+
 def _exporting() -> "SpanProcessor":
     """Exports the spans of this process, and after a fork those of the child."""
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     class PerProcess(SpanProcessor):
         """Makes what exports with the first span of each process: threads and connections don't outlive a fork."""
@@ -104,6 +115,10 @@ def _exporting() -> "SpanProcessor":
         def __init__(self) -> None:
             self._pid = 0
             self._batches: BatchSpanProcessor | None = None
+            self._renew()
+            os.register_at_fork(after_in_child=self._renew)  # another thread may hold it just then
+
+        def _renew(self) -> None:
             self._lock = threading.Lock()
 
         def on_end(self, span: ReadableSpan) -> None:
@@ -114,9 +129,10 @@ def _exporting() -> "SpanProcessor":
 
         def _begin(self) -> None:
             with self._lock:
-                if self._pid != os.getpid():
-                    self._batches = BatchSpanProcessor(OTLPSpanExporter())
-                    self._pid = os.getpid()
+                if self._pid == os.getpid():
+                    return
+                self._batches = _new_batches()
+                self._pid = os.getpid()
 
         def shutdown(self) -> None:
             if self._batches is not None and self._pid == os.getpid():

@@ -187,6 +187,13 @@ class Execution:
             description: A sentence about that.
             refused: Why its task was not to begin.
         """
+        try:
+            self._end(state, error, description, refused)
+        finally:
+            if self._token is not None:
+                contexts.detach(self._token)
+
+    def _end(self, state: str | None, error: str | None, description: str | None, refused: str | None) -> None:
         if self._span.is_recording():
             found = {"celery.state": state, "error.type": error, "jobtracker.refused": refused}
             self._span.set_attributes({name: text for name, text in found.items() if text is not None})
@@ -194,7 +201,6 @@ class Execution:
                 self._span.set_status(StatusCode.ERROR, description)
         if self._token is not None:
             self._span.end()
-            contexts.detach(self._token)
 
 
 def end_send(span: Span | None, error: BaseException | None = None) -> None:

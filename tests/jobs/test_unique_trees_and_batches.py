@@ -167,7 +167,7 @@ def test_a_batch_that_was_taken_back_is_not_answered_as_if_it_were_there(project
         return project.jobs.create_batch(wanted, start=False, ids=FollowingIds(project.keys, first_id))
 
     made = ask()
-    project.store.delete(*made.ids)  # its undo did that, and died
+    project.tracking.store.delete(*made.ids)  # its undo did that, and died
     with pytest.raises(DeletedIdError):
         ask()
     assert jobs_in(project) == 0

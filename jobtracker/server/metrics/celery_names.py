@@ -4,6 +4,7 @@ The store counts by type, not by worker or queue. So `hostname` is "generic", as
 `--generic-hostname-task-sent-metric`, and `queue_name` is the queue that the task's workers have announced.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -79,10 +80,12 @@ def _of_tasks(
         "celery_task_failed", "Tasks that failed.", labels=("name", "hostname", "exception", "queue_name")
     )
     for (name, hostname, queue), of in by_task.items():
-        for error, count in sorted((of.failures or {"": 0}).items()):
-            exception = error.rpartition(".")[2]
+        by_exception: Counter[str] = Counter()  # errors of two modules may have one name
+        for error, count in (of.failures or {"": 0}).items():
+            by_exception[error.rpartition(".")[2]] += count
+        for exception, count in sorted(by_exception.items()):
             labels = (name, hostname, exception, queue)
-            failed.add_metric(labels, high.of(("celery_failed", error, *labels), count))
+            failed.add_metric(labels, high.of(("celery_failed", *labels), count))
     yield failed
     for name, what, text in (
         ("runtime", "run", "How long tasks ran, in seconds."),

@@ -114,13 +114,15 @@ class FactFinder:
                     break
                 except UnfoldedError:  # maintenance does not get to it
                     store.fold_totals(part)
+            else:
+                return False
         except (RedisError, JobTrackerError):
             return False
         return True
 
     def _add_totals(self, facts: Facts) -> None:
-        """Those of a partition that does not answer are what they were when it did: sums must not go back."""
-        if len(self._last) < len(self._tracking.queries.parts):
+        """Without one of a partition that does not answer: another process may have told more than this one knows."""
+        if not all(facts.up.values()):
             return
         facts.totals = {}
         for totals, named in self._last.values():

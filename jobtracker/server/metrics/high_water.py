@@ -23,5 +23,7 @@ class HighWater:
         return value
 
     def end(self) -> None:
-        """All have been told: those that were not are forgotten."""
+        """All have been told: those that were not are forgotten, unless none was."""
+        if not self._now:
+            return
         self._told, self._now = self._now, {}

@@ -21,7 +21,7 @@ for i = 2, #ARGV do
   end
   local rec = decode_record(id, told.job)
   if rec and rec.type and rec.created and rec.status_changed_at then -- the doctor reports any other one
-    add_kind(rec)
+    redis.call('SADD', key('kinds'), kind_of(rec)) -- which types have names in totals, the keys say
     add_to_index(rec, rec.status_changed_at)
     redis.call('ZADD', key('type', rec.type), rec.created, id)
     if rec.status == 'failed' and rec.failure_group then

@@ -26,6 +26,8 @@ for i = 2, #ARGV do
     WRITE[piece.type](PREFIX .. piece.name, piece.items)
     if piece.expires > 0 then redis.call('PEXPIREAT', PREFIX .. piece.name, piece.expires) end
     if gone then forget_restored(gone) end
+    local hour = piece.expires < 0 and rest_of(piece.name, KEY.settled)
+    if hour then redis.call('SADD', key('unfolded'), hour) end -- one that began while the store was read
     if group then
       local known = cmsgpack.unpack(piece.items[1])
       redis.call('ZADD', key('failures'), known.last, group)
