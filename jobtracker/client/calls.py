@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 
 from jobtracker.client.errors import ApiError, ApiUnavailableError, error_of
 from jobtracker.errors import InvalidJobError, JobNotFoundError
-from jobtracker.schemas.problems import REQUEST_IN_PROGRESS, Problem
+from jobtracker.schemas.problems import MAY_BE_DONE, REQUEST_IN_PROGRESS, Problem
 
 T = TypeVar("T")
 
@@ -88,14 +88,17 @@ class Call(Generic[T]):
         except ValidationError:
             problem = None
         in_progress = problem is not None and problem.type == REQUEST_IN_PROGRESS
+        in_doubt = problem is None or problem.type in {REQUEST_IN_PROGRESS, MAY_BE_DONE}
         if status in _AWAY or in_progress:
             says = problem.detail if problem else f"it answers {status}"
+            if in_doubt and self.key:
+                says += f" The Idempotency-Key is {self.key}."
             wait = headers.get("retry-after", "")
             raise ApiUnavailableError(
                 f"The API at {url} can't answer now: {says}",
                 problem,
                 float(wait) if wait.isdecimal() else None,
-                may_be_done=in_progress or status in {502, 504} or problem is None,
+                may_be_done=in_doubt or status in {502, 504},
             )
         raise error_of(problem) if problem else self._strange(url, status)
 

@@ -153,7 +153,8 @@ def answered_once(
     token = _asked.set(asked)
     try:
         response = _answer(asked, lambda: endpoint(**arguments), request, status)
-    except BaseException:
+    except BaseException as error:
+        request.state.may_be_done = isinstance(error, RedisError)
         with suppress(RedisError):  # its lease ends by itself
             (answers.forget if asked.did_nothing else answers.give_up)(begun)
         raise

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobtracker.logging import request_id_var
+from jobtracker.schemas.problems import MAY_BE_DONE
 from jobtracker.server.access.needs import PRINCIPAL
 from jobtracker.server.access.quotas import act_as
 from jobtracker.server.answering import answering_app, log_json
@@ -66,7 +67,8 @@ class LargeRequests:
                 "Its process ended or took too long. The request may be done in part. Sent again with the same "
                 "Idempotency-Key, it is done once; without one, look before you send it again."
             )
-            await problem(Request(scope), 503, "The request was too much", detail)(scope, receive, send)
+            answered = problem(Request(scope), 503, "The request was too much", detail, type=MAY_BE_DONE)
+            await answered(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})

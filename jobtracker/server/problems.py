@@ -203,6 +203,9 @@ def redis_away(request: Request, error: RedisError) -> JSONResponse:
     if refused := write_rejection_of(error):
         return problem(request, 503, "Redis takes no writes", f"Redis takes no writes: {refused}.")
     detail = f"Redis does not answer as it should ({type(error).__name__}). Try again shortly."
+    if getattr(request.state, "may_be_done", False):
+        detail += " The request may be done. Sent again with the same Idempotency-Key, it is done once."
+        return problem(request, 503, "Redis is away", detail, type=problems.MAY_BE_DONE)
     return problem(request, 503, "Redis is away", detail)
 
 

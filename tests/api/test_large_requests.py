@@ -17,6 +17,7 @@ from support.serving import Api, eventually, fields_of, job, problem_of, running
 
 from jobtracker.core.declarations import payload_schema
 from jobtracker.schemas.job_types import JobType
+from jobtracker.schemas.problems import MAY_BE_DONE
 from jobtracker.store.job_types import Registry
 from workers.app import app
 
@@ -150,6 +151,7 @@ def test_a_process_for_large_requests_that_dies_is_replaced(busy_api):
     asking.join()
     problem = problem_of(answers[0], 503)
     assert "look before you send it again" in problem["detail"]
+    assert problem["type"] == MAY_BE_DONE
     busy_api.create(body)
     [other] = children_of(busy_api.process.pid)
     assert other != helper

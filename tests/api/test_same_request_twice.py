@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 from fastapi import Request, Response
-from support.serving import Api, fields_of, parent, path_of, problem_of
+from support.api_under_test import QUIET_DB
+from support.servers import Relay
+from support.serving import Api, eventually, fields_of, parent, path_of, problem_of, running_api
 from support.serving import job as any_job
 
 from jobtracker.core.access import Principal, PrincipalKind, acting
@@ -18,6 +20,7 @@ from jobtracker.errors import (
     TooManyRequestsError,
     UnknownJobTypeError,
 )
+from jobtracker.schemas.problems import MAY_BE_DONE
 from jobtracker.server.idempotency import answered_once, has_secret
 from jobtracker.store import kept_answers
 from jobtracker.store.kept_answers import KeptAnswer, KeptAnswers
@@ -273,3 +276,19 @@ def test_the_oldest_answers_go_when_there_are_too_many(client, keys, monkeypatch
     assert isinstance(answers.begin(None, f"key {60 * len(keys.parts) - 1}", "print"), KeptAnswer)
     assert not isinstance(answers.begin(None, "key 0", "print"), KeptAnswer)
     assert all(0 < client.ttl(keys("answer", digest)) <= kept_answers.KEPT_S for digest in there)
+
+
+@pytest.mark.thorough
+def test_what_may_be_done_when_redis_goes_away_says_so_and_is_done_once(redis_server, api_log_dir, key):
+    with Relay(redis_server.port) as relay:
+        url = f"redis://127.0.0.1:{relay.port}/{QUIET_DB}"
+        with running_api(api_log_dir, redis_url=url, celery_broker_url=redis_server.url) as api:
+            before = jobs_in(api)
+            relay.loses = b"lost on its way"
+            lost = send(api, "/api/jobs/", key, job(name="lost on its way"))
+            relay.loses = None
+            problem = problem_of(lost, 503)
+            assert (problem["type"], "with the same Idempotency-Key" in problem["detail"]) == (MAY_BE_DONE, True)
+            wanted = job(name="lost on its way")
+            eventually(lambda: send(api, "/api/jobs/", key, wanted).status_code == 201)
+            assert jobs_in(api) == before + 1

@@ -18,7 +18,7 @@ from jobtracker.client.calls import Call
 from jobtracker.client.steps import Pause
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.jobs import Job
-from jobtracker.schemas.problems import REQUEST_IN_PROGRESS
+from jobtracker.schemas.problems import MAY_BE_DONE, REQUEST_IN_PROGRESS
 
 pytestmark = pytest.mark.thorough
 
@@ -33,6 +33,7 @@ def problem(status: int, kind: str) -> bytes:
 
 IN_PROGRESS = problem(409, REQUEST_IN_PROGRESS)
 AWAY = problem(503, "about:blank")
+IN_DOUBT = problem(503, MAY_BE_DONE)
 EMPTY_LIST = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
 HALF = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n[1, 2,"
 A_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
@@ -135,7 +136,7 @@ def test_what_creates_is_sent_again_with_the_same_key_until_there_is_an_answer(c
     answer = (
         b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     )
-    with Server([NO_ANSWER, NO_ANSWER, IN_PROGRESS, AWAY, answer]) as server:
+    with Server([IN_DOUBT, NO_ANSWER, IN_PROGRESS, AWAY, answer]) as server:
         assert connect(server.url).create("document_analysis", TEXT).id == created["id"]
     assert len(server.requests) == 5
     assert len(keys_in(server.requests)) == 1

@@ -18,7 +18,7 @@ from jobtracker.store.api_keys import ApiKeys
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = sorted(path.name for path in (FOLDER / "overlays").iterdir())
-VERSIONS = ("1.30", "1.37")
+VERSIONS = (pytest.param("1.30", marks=pytest.mark.thorough), "1.37")
 """The oldest and the newest Kubernetes whose schemas they are checked against."""
 
 OF_OPERATORS = {"ScaledObject": "keda.sh/v1alpha1", "ServiceMonitor": "monitoring.coreos.com/v1"}
