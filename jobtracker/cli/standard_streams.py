@@ -1,6 +1,7 @@
 """Standard input and output as streams of bytes."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import IO, cast
@@ -26,6 +27,9 @@ def standard_output() -> Iterator[IO[bytes]]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        # What is in its buffer is flushed at exit, and fails again (https://docs.python.org/3/library/signal.html,
+        # "Note on SIGPIPE", has the same for a pipe).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise BackupFileError(f"Standard output was not written: {error.strerror or error}.") from error
 
 
