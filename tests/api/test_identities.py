@@ -1,4 +1,4 @@
-"""Who asks: by a key, a session, a trusted proxy, or because the request comes from this machine."""
+"""The caller: by a key, a session, a trusted proxy, or because the request comes from this machine."""
 
 import asyncio
 import threading
@@ -33,7 +33,7 @@ def sessions(client, keys) -> Sessions:
 
 
 def asked(api_keys, sessions, peer: str | None = HERE, headers: dict[str, str] | None = None, **rules: str):
-    """Who asks, or why that is not known."""
+    """The caller, or why that is not known."""
     made = Rules(
         open_to=networks_of(rules.get("open_to", "")),
         proxies=networks_of(rules.get("proxies", "")),
@@ -87,9 +87,9 @@ def test_without_any_key_only_this_machine_and_named_networks_may_ask(
 
 def test_once_there_is_a_key_nobody_may_ask_without_one(api_keys, sessions):
     issued = api_keys.create(Grant(owner="ada", role="viewer"))
-    assert "does not know who asks" in asked(api_keys, sessions)
+    assert "does not know who the caller is" in asked(api_keys, sessions)
     api_keys.revoke(issued.id)
-    assert "does not know who asks" in asked(api_keys, sessions)
+    assert "does not know who the caller is" in asked(api_keys, sessions)
     api_keys.forget(issued.id)
     assert asked(api_keys, sessions) == ANONYMOUS
 
@@ -109,11 +109,15 @@ def test_a_session_is_worth_what_its_key_is(api_keys, sessions):
     found = asked(api_keys, sessions, "203.0.113.9", cookie)
     assert (found.name, found.scopes) == ("ada", ROLES["operator"])
     rotated = api_keys.rotate(issued.id, 0)
-    assert "does not know who asks" in asked(api_keys, sessions, headers=cookie)  # its secret is not accepted now
+    assert "does not know who the caller is" in asked(
+        api_keys, sessions, headers=cookie
+    )  # its secret is not accepted now
     other = sessions.open(Credential.read(rotated.key), 60)
     assert asked(api_keys, sessions, headers={"Cookie": f"jobtracker_session={other}"}).name == "ada"
     sessions.close(other)
-    assert "does not know who asks" in asked(api_keys, sessions, headers={"Cookie": f"jobtracker_session={other}"})
+    assert "does not know who the caller is" in asked(
+        api_keys, sessions, headers={"Cookie": f"jobtracker_session={other}"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,7 @@ def test_a_proxy_that_does_not_say_who_asks_is_not_believed(api_keys, sessions, 
 
 def test_others_than_listed_proxies_can_not_say_who_asks(api_keys, sessions):
     headers = {"X-Forwarded-User": "ada", "X-Forwarded-Groups": "sre"}
-    assert "does not know who asks" in asked(api_keys, sessions, "10.0.0.2", headers, proxies="10.0.0.1")
+    assert "does not know who the caller is" in asked(api_keys, sessions, "10.0.0.2", headers, proxies="10.0.0.1")
 
 
 def test_two_credentials_are_none(api_keys, sessions):

@@ -1,19 +1,18 @@
 """A listening socket that outlives the APIs that accept from it: deploy/listener.py and `API_LISTENER`."""
 
 import contextlib
-import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from support.askers import Asker
 from support.liveness import wait_until
 from support.serving import ROOT, running, running_api
 
@@ -64,36 +63,6 @@ def test_without_a_holder_the_error_says_what_to_do(tmp_path):
         HandedSocket(tmp_path / "nobody", wait_s=0)
 
 
-class Asker(threading.Thread):
-    """A client that asks all the time, by one connection as long as it is open, or by a new one each time."""
-
-    def __init__(self, port: int, *, keeps: bool) -> None:
-        super().__init__()
-        self.answered, self.errors, self.done = 0, list[str](), threading.Event()
-        self._port, self._keeps = port, keeps
-
-    def run(self) -> None:
-        connection = None
-        while not self.done.is_set():
-            try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-                connection.request("GET", "/api/health")
-                response = connection.getresponse()
-                response.read()
-                if response.status != 200:
-                    self.errors.append(str(response.status))
-                self.answered += 1
-                if response.will_close or not self._keeps:
-                    connection.close()
-                    connection = None
-            except (OSError, http.client.HTTPException) as error:
-                self.errors.append(repr(error))
-                connection = None
-            time.sleep(0.05)
-        if connection:
-            connection.close()
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize("processes", [1, 2])
 def test_no_request_is_refused_while_one_api_replaces_another(tmp_path, redis_server, processes):
@@ -101,7 +70,7 @@ def test_no_request_is_refused_while_one_api_replaces_another(tmp_path, redis_se
     with listener(tmp_path) as (port, path, _), contextlib.ExitStack() as clients:
         first = running_api(tmp_path, api_listener=path, **settings)
         with first as old:
-            askers = [Asker(port, keeps=True), Asker(port, keeps=True), Asker(port, keeps=False)]
+            askers = [Asker(port, "/api/health", keeps=keeps) for keeps in (True, True, False)]
             for each in askers:
                 each.start()
                 clients.callback(each.join)

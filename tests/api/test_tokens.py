@@ -141,7 +141,7 @@ def test_a_token_says_who_asks_and_what_they_may_do(provider, who):
         ({"exp": None}, "exp"),
         ({"exp": "soon"}, "integer|number"),
         ({"nbf": 2**40}, "not yet valid"),
-        ({"sub": None, "email": None}, "does not say who asks"),
+        ({"sub": None, "email": None}, "does not say who the caller is"),
         ({"key": RSA_KEYS["second"]}, "[Ss]ignature"),
         ({"key": EC_KEY, "algorithm": "ES256"}, "not accepted"),
         ({"kid": "second", "key": RSA_KEYS["second"]}, "has no such key"),
@@ -177,7 +177,7 @@ def test_api_keys_are_accepted_beside_tokens(client, keys, who):
 
 
 def test_with_an_issuer_this_machine_needs_a_token_too(who):
-    assert "does not know who asks" in who(None)
+    assert "does not know who the caller is" in who(None)
 
 
 def test_a_new_key_is_found_and_a_withdrawn_one_is_refused(provider, who, monkeypatch):

@@ -64,7 +64,7 @@ def keys(guarded: Api) -> ApiKeys:
 
 @pytest.fixture(scope="module")
 def shown(keys):
-    """What a request may show of who asks, by name."""
+    """What a request may show of the caller, by name."""
 
     def bearer(text: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {text}"}

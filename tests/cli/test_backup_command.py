@@ -204,7 +204,7 @@ def test_a_full_disk_leaves_no_file(redis_server, client, keys, tmp_path):
     assert f"{tmp_path / 'b'} was not written: File too large." in said
     assert list(tmp_path.iterdir()) == []
     if Path("/dev/full").exists():
-        with open("/dev/full", "wb") as out:  # noqa: PTH123
+        with Path("/dev/full").open("wb") as out:
             environment = {**os.environ, "REDIS_URL": redis_server.url, "TRACKING_NAMESPACE": keys.namespace}
             to_full = subprocess.run(
                 [sys.executable, "-m", "jobtracker.cli", "backup", "-"],

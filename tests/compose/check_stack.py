@@ -4,7 +4,6 @@ Image, containers, network, volume and ports are of its own, by name, and gone i
 PYTHON_IMAGE and REDIS_IMAGE say.
 """
 
-import http.client
 import json
 import os
 import re
@@ -12,7 +11,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.askers import Asker
 from support.documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS, TREE, send
 from support.liveness import wait_until
 from support.serving import ROOT, waiting
@@ -366,40 +365,10 @@ def test_who_is_not_of_the_network_needs_a_key_before_there_is_one(stack):
     stack.make("run")
 
 
-class Asker(threading.Thread):
-    """A client that asks all the time, by one connection as long as it is open, or by a new one each time."""
-
-    def __init__(self, port: int, *, keeps: bool) -> None:
-        super().__init__()
-        self.answered, self.wrong, self.done = 0, list[str](), threading.Event()
-        self._port, self._keeps = port, keeps
-
-    def run(self) -> None:
-        connection = None
-        while not self.done.is_set():
-            try:
-                connection = connection or http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-                connection.request("GET", "/api/jobs/?page_size=1")
-                response = connection.getresponse()
-                response.read()
-                if response.status != 200:
-                    self.wrong.append(str(response.status))
-                self.answered += 1
-                if response.will_close or not self._keeps:
-                    connection.close()
-                    connection = None
-            except (OSError, http.client.HTTPException) as error:
-                self.wrong.append(repr(error))
-                connection = None
-            time.sleep(0.01)
-        if connection:
-            connection.close()
-
-
 @contextmanager
 def asking(stack: Stack) -> Iterator[list[Asker]]:
     """Clients that ask meanwhile."""
-    askers = [Asker(stack.api_port, keeps=keeps) for keeps in (True, True, False)]
+    askers = [Asker(stack.api_port, "/api/jobs/?page_size=1", keeps=keeps) for keeps in (True, True, False)]
     for each in askers:
         each.start()
     try:
@@ -419,7 +388,7 @@ def test_an_upgrade_refuses_no_request_and_runs_nothing_twice(stack):
     wait_until(lambda: all(stack.client.get(job_id).status is Status.RUNNING for job_id in jobs))
     with asking(stack) as askers:
         stack.make("upgrade", WORKERS="2", API_REPLICAS="2", JOBTRACKER_SOURCE="https://git.example/next")
-    assert [each.wrong for each in askers] == [[], [], []]
+    assert [each.errors for each in askers] == [[], [], []]
     assert all(each.answered > 50 for each in askers)
     now = {service: set(stack.containers(service)) for service in before}
     assert {service: len(ids) for service, ids in now.items()} == {"api": 2, "worker": 2, "redis": 1, "listener": 1}
@@ -433,7 +402,7 @@ def test_an_upgrade_refuses_no_request_and_runs_nothing_twice(stack):
     assert stack.docker("image", "inspect", "--format", "{{.Id}}", f"{stack.name}:previous") == image
     with asking(stack) as askers:
         stack.make("rollback", WORKERS="2", API_REPLICAS="2")
-    assert [each.wrong for each in askers] == [[], [], []]
+    assert [each.errors for each in askers] == [[], [], []]
     running = {stack.docker("inspect", "--format", "{{.Image}}", each)[0] for each in stack.containers("api")}
     assert running == set(image)
     assert (
@@ -447,7 +416,7 @@ def test_an_upgrade_to_what_does_not_run_leaves_what_runs(stack):
     before = stack.containers("api")
     with asking(stack) as askers, pytest.raises(AssertionError, match="is not healthy"):
         stack.run("deploy/upgrade.sh", REDIS_URL="redis://nobody.invalid:6379")
-    assert [each.wrong for each in askers] == [[], [], []]
+    assert [each.errors for each in askers] == [[], [], []]
     assert stack.containers("api") == before
 
 

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""The caller, and what they may do."""
 
 import asyncio
 

@@ -41,7 +41,7 @@ def api(processes):
 
 @pytest.fixture
 def caller():
-    """The trace of somebody who asks, and the headers that say so."""
+    """The trace of a caller, and the headers that say so."""
     trace = os.urandom(16).hex()
     return trace, {"headers": {"traceparent": f"00-{trace}-{CALLER}-01"}}
 

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,6 +20,9 @@ from jobtracker.store.keys import Partition
 from jobtracker.store.totals import OTHERS, Totals, UnfoldedError, cuts_of
 
 CUTS = cuts_of(BOUNDS_S)
+
+Look = tuple[dict[str, Totals], set[str]]
+"""The totals of a partition by label, and the types that have names in them."""
 
 _ATTENTION_S, _ATTENTION_OLD_S = 60.0, 300.0
 """So often it is looked what needs somebody, which costs more than all else; what was found is told for so long."""
@@ -83,15 +87,15 @@ class FactFinder:
         self._tracking = inspector.tracking
         self._queue_desk = queue_desk
         self._attention_desk = attention_desk
-        self._last: dict[Partition, tuple[dict[str, Totals], set[str]]] = {}
 
     def find(self) -> Facts:
         """Look now."""
         began, facts = time.perf_counter(), Facts(at_ms=now_ms())
-        for part in self._tracking.queries.parts:
-            facts.up[part.number] = self._look_at(part)
-        self._add_totals(facts)
-        if all(facts.up.values()):
+        looks = {part.number: self._look_at(part) for part in self._tracking.queries.parts}
+        facts.up = {number: look is not None for number, look in looks.items()}
+        known = [look for look in looks.values() if look is not None]
+        if len(known) == len(looks):  # else another process may have told more than this one knows
+            self._add_totals(facts, known)
             try:
                 self._add_figures(facts)
             except (RedisError, JobTrackerError):
@@ -105,27 +109,22 @@ class FactFinder:
         facts.took_s = time.perf_counter() - began
         return facts
 
-    def _look_at(self, part: Partition) -> bool:
+    def _look_at(self, part: Partition) -> Look | None:
+        """The totals of a partition, and the names in them; None: it does not answer."""
         queries, store = self._tracking.queries, self._tracking.store
         try:
             for _ in range(_MOST_FOLDED):
                 try:
-                    self._last[part] = queries.totals(part, CUTS)
-                    break
+                    return queries.totals(part, CUTS)
                 except UnfoldedError:  # maintenance does not get to it
                     store.fold_totals(part)
-            else:
-                return False
         except (RedisError, JobTrackerError):
-            return False
-        return True
+            return None
+        return None
 
-    def _add_totals(self, facts: Facts) -> None:
-        """Without one of a partition that does not answer: another process may have told more than this one knows."""
-        if not all(facts.up.values()):
-            return
+    def _add_totals(self, facts: Facts, looks: Iterable[Look]) -> None:
         facts.totals = {}
-        for totals, named in self._last.values():
+        for totals, named in looks:
             facts.named |= named
             for label, of_label in totals.items():
                 if label in facts.totals:
