@@ -136,7 +136,7 @@ class TooManyApiKeysError(JobTrackerError):
 
 
 class NotAuthenticatedError(JobTrackerError):
-    """The API does not know who asks, and must."""
+    """The API does not know who the caller is, and must."""
 
 
 class IssuerUnavailableError(JobTrackerError):
@@ -150,11 +150,11 @@ class IssuerUnavailableError(JobTrackerError):
 
 
 class ForbiddenError(JobTrackerError):
-    """Who asks may not do that."""
+    """The caller may not do that."""
 
 
 class TooManyRequestsError(JobTrackerError):
-    """Who asks has asked too often, or has too much under way.
+    """The caller has asked too often, or has too much under way.
 
     Args:
         text: What is too much.

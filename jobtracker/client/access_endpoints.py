@@ -1,4 +1,4 @@
-"""Who asks, and API keys."""
+"""The caller of the API, and API keys."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ class AccessEndpoints:
 
     @Endpoint
     def me(self) -> Call[Me]:
-        """Who asks, what they may do, and to which jobs they are limited.
+        """Who the caller is, what they may do, and to which jobs they are limited.
 
         Returns:
             A `Me`: name, role, scopes, id of the key, job types, tags.
@@ -36,7 +36,7 @@ class AccessEndpoints:
 
         Raises:
             ApiError: There is no such key.
-            ForbiddenError: Who asks is no admin.
+            ForbiddenError: The caller is not an admin.
         """
         return Call("GET", _path(key_id), ApiKey)
 
@@ -48,7 +48,7 @@ class AccessEndpoints:
             Up to 1,000 of `ApiKey`; revoked and expired ones are among them.
 
         Raises:
-            ForbiddenError: Who asks is no admin.
+            ForbiddenError: The caller is not an admin.
         """
         return Call("GET", "/api/keys", list[ApiKey])
 
@@ -79,7 +79,7 @@ class AccessEndpoints:
         Raises:
             InvalidJobError: It can't be like this: neither a role nor scopes, or both; `problem.errors` names the
                 fields.
-            ForbiddenError: Who asks is no admin, or it could do more than their own key, or outlive it.
+            ForbiddenError: The caller is not an admin, or it could do more than their own key, or outlive it.
             ApiError: There are 1,000 keys already.
         """
         body = {
@@ -105,7 +105,7 @@ class AccessEndpoints:
 
         Raises:
             ApiError: There is no such key.
-            ForbiddenError: Who asks is no admin, or the key may do more than their own, or outlives it.
+            ForbiddenError: The caller is not an admin, or the key may do more than their own, or outlives it.
         """
         return Call("POST", f"{_path(key_id)}/rotate", IssuedKey, body={"overlap_s": overlap_s})
 
@@ -118,7 +118,7 @@ class AccessEndpoints:
 
         Raises:
             ApiError: There is no such key.
-            ForbiddenError: Who asks is no admin.
+            ForbiddenError: The caller is not an admin.
         """
         return Call("DELETE", _path(key_id), ApiKey)
 

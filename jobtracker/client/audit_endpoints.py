@@ -43,7 +43,7 @@ class AuditEndpoints:
 
         Raises:
             InvalidJobError: A parameter, or the cursor, can't be read; `problem.errors` names it.
-            ForbiddenError: Who asks is no admin.
+            ForbiddenError: The caller is not an admin.
         """
         params = {
             "principal": principal,

@@ -168,7 +168,7 @@ class Client(_Base, Blocking):
         outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on, and for
             which a request that creates or changes is sent again if it may have been done.
         headers: Sent with each request, for example for a proxy that wants a token.
-        api_key: Says who asks; default: `JOBTRACKER_API_KEY`, the file that `JOBTRACKER_API_KEY_FILE` names, or what
+        api_key: The caller's; default: `JOBTRACKER_API_KEY`, the file that `JOBTRACKER_API_KEY_FILE` names, or what
             `jobtracker login` has kept for this URL. None is sent where `headers` have an Authorization.
     """
 
@@ -270,7 +270,7 @@ class AsyncClient(_Base, Asynchronous):
         outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on, and for
             which a request that creates or changes is sent again if it may have been done.
         headers: Sent with each request, for example for a proxy that wants a token.
-        api_key: Says who asks; default: `JOBTRACKER_API_KEY`, the file that `JOBTRACKER_API_KEY_FILE` names, or what
+        api_key: The caller's; default: `JOBTRACKER_API_KEY`, the file that `JOBTRACKER_API_KEY_FILE` names, or what
             `jobtracker login` has kept for this URL. None is sent where `headers` have an Authorization.
     """
 

@@ -91,11 +91,11 @@ class JobTimeoutError(JobTrackerError, TimeoutError):
 
 
 class ApiNotAuthenticatedError(ApiError, NotAuthenticatedError):
-    """The API does not know who asks: there is no key, or it is not accepted."""
+    """The API does not know who the caller is: there is no key, or it is not accepted."""
 
 
 class ApiForbiddenError(ApiError, ForbiddenError):
-    """Who asks may not do that."""
+    """The caller may not do that."""
 
 
 def error_of(problem: Problem) -> ApiError:

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""The caller, and what they may do."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -94,11 +94,11 @@ class Principal:
 
 
 shows_masked: ContextVar[bool] = ContextVar("shows_masked", default=False)
-"""Masked values are shown now. Only where the answer goes to who asks and nowhere else: no answer that is kept."""
+"""Masked values are shown now. Only where the answer goes to the caller and nowhere else: no answer that is kept."""
 
 
 class Admission(Protocol):
-    """Counts what who asks has pending, and may refuse more."""
+    """Counts what the caller has pending, and may refuse more."""
 
     def admit(self, jobs: Sequence[tuple[str, int]]) -> None:
         """Count jobs that are about to be recorded, or to get other payloads.
@@ -121,4 +121,4 @@ admission: ContextVar[Admission | None] = ContextVar("admission", default=None)
 """Is asked before new jobs are recorded; None: nobody counts."""
 
 acting: ContextVar[Principal | None] = ContextVar("acting", default=None)
-"""Who asks, for what is written below the server: history, audit, quotas. `asyncio.to_thread` carries it along."""
+"""The caller, for what is written below the server: history, audit, quotas. `asyncio.to_thread` carries it along."""

@@ -71,11 +71,11 @@ class BulkRuns:
 
         Args:
             wanted: The bulk run.
-            narrowed: Makes a filter find only what who asks may see.
+            narrowed: Makes a filter find only what the caller may see.
 
         Raises:
             InvalidQueryError, UnknownZoneError: The filter can't be read.
-            ForbiddenError: Who asks is limited to some jobs, and wants others of their chains retried.
+            ForbiddenError: The caller is limited to some jobs, and wants others of their chains retried.
         """
         state = self._state_of(wanted, narrowed)
         found = _Preview(state, self.registry)
@@ -109,13 +109,13 @@ class BulkRuns:
 
         Args:
             wanted: The bulk run.
-            narrowed: Makes a filter find only what who asks may see.
+            narrowed: Makes a filter find only what the caller may see.
             request_id: Of the request that asks for it.
             run_id: Its id. If there is one with that id, nothing is done. Default: a new one.
 
         Raises:
             InvalidQueryError, UnknownZoneError: The filter can't be read.
-            ForbiddenError: Who asks could not see the jobs without these tags, or is limited to some jobs and wants
+            ForbiddenError: The caller could not see the jobs without these tags, or is limited to some jobs and wants
                 others of their chains retried.
             TooManyBulkRunsError: `MOST_RUNS` have not ended.
         """
@@ -318,7 +318,7 @@ class _Preview:
 
 
 def _check_stays_in_reach(wanted: BulkRequest) -> None:
-    """Check that who asks does not take the tags from jobs by which they may see them."""
+    """Check that the caller does not take the tags from jobs by which they may see them."""
     asker = acting.get()
     if wanted.action is BulkAction.UNTAG and asker and not set(asker.tags or ()).isdisjoint(wanted.tags or ()):
         raise ForbiddenError(
@@ -346,7 +346,7 @@ def _possible(found: JobFilter, wanted: BulkRequest) -> JobFilter | None:
 def _may_change(found: JobFilter, action: BulkAction) -> bool:
     """Whether a job that goes from one status to another still is one of those that were meant.
 
-    Who asks for statuses, or for times of a start or an end, means the jobs that fit when it begins.
+    A filter by status, or by the time of a start or an end, means the jobs that fit when it begins.
     """
     means_all = plan(found.model_copy(update={"sort": None})).index.name == "type"
     return means_all and action.statuses != frozenset(Status) and len(action.statuses - SETTLED) > 1

@@ -51,7 +51,7 @@ class Creation:
             InvalidPayloadError: A payload does not fit its type.
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
             InvalidJobError: A countdown, or `expires` in seconds, of a job that is not started.
-            ForbiddenError: Who asks may not create such jobs.
+            ForbiddenError: The caller may not create such jobs.
         """
         records = self.records_of(job, request_id, None, ids)
         root = records[-1].id

@@ -91,7 +91,7 @@ class BatchCreation:
 
         Raises:
             InvalidBatchError: Some of them can't be created: nothing was recorded.
-            ForbiddenError: Who asks may not see the job that has the unique key of one: nothing was recorded.
+            ForbiddenError: The caller may not see the job that has the unique key of one: nothing was recorded.
             NotRecordedError: It took too long: nothing was recorded.
             BrokerUnavailableError: They are to be started, and the broker does not answer.
             QueueMissingError: They are to be started, and the broker has no queue for one of them.
@@ -111,8 +111,8 @@ class BatchCreation:
     def _create_where_free(self, records: list[NewJob], at_ms: int, *, start: bool) -> Batch:
         """Record jobs, but those whose unique keys others have.
 
-        Who asks once more finds its own jobs, and others only where a key was taken then: these are decided anew. Its
-        own ones are sent by the process that has recorded them, or by the outbox relay.
+        A request that comes again finds its own jobs. A job whose key was taken then is decided anew. The process
+        that has recorded a job sends it, or the outbox relay does.
         """
         recorded = self.store.create_where_free([replace(each, sends=start) for each in records], at_ms=at_ms)
         made = list(zip(records, recorded, strict=True))
@@ -139,7 +139,7 @@ class BatchCreation:
         )
 
     def _need_reach_of_holders(self, records: Sequence[NewJob]) -> None:
-        """Check that who asks may see the jobs that have the keys.
+        """Check that the caller may see the jobs that have the keys.
 
         One that takes its key just now is not seen: then the answer has the id of a job that they may not look at.
         """

@@ -47,7 +47,7 @@ class UniqueCreation:
 
         Raises:
             UniqueKeyTakenError: Another job had the key, and was gone when it was looked at, three times.
-            ForbiddenError: Who asks may not see the other job.
+            ForbiddenError: The caller may not see the other job.
         """
 
         def make(records: list[NewJob], at_ms: int) -> Loaded:

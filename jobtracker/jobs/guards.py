@@ -1,4 +1,4 @@
-"""Errors for actions that a job's status, its place in a tree, or the limits of who asks do not allow."""
+"""Errors for actions that a job's status, its place in a tree, or the limits of the caller do not allow."""
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -53,7 +53,7 @@ def check_has_no_parent(queries: JobQueries, record: JobRecord, action: str, ins
 
 
 def admit(jobs: Collection[NewJob]) -> None:
-    """Check that who asks may have so many more jobs pending (`admission`), all of which are about to be recorded.
+    """Check that the caller may have so many more jobs pending (`admission`), all of which are about to be recorded.
 
     Raises:
         TooManyRequestsError: They may not.
@@ -63,7 +63,7 @@ def admit(jobs: Collection[NewJob]) -> None:
 
 
 def admit_payload(job_id: str, data: Mapping[str, str]) -> None:
-    """Check that who asks may have a job pending with this payload, which it is about to get.
+    """Check that the caller may have a job pending with this payload, which it is about to get.
 
     Raises:
         TooManyRequestsError: They may not.
@@ -73,7 +73,7 @@ def admit_payload(job_id: str, data: Mapping[str, str]) -> None:
 
 
 def release(*job_ids: str) -> None:
-    """Let jobs count no more for who asks: they are not pending, or were not recorded."""
+    """Let jobs count no more for the caller: they are not pending, or were not recorded."""
     if asked := admission.get():
         asked.release([*job_ids])
 
@@ -102,7 +102,7 @@ def bytes_of(data: Mapping[str, str]) -> int:
 
 
 def need_reach(job_type: str, tags: Collection[str]) -> None:
-    """Check that who asks (`acting`) may see a job of that type with these tags, which is about to be written.
+    """Check that the caller (`acting`) may see a job of that type with these tags, which is about to be written.
 
     Raises:
         ForbiddenError: They may not.
@@ -118,7 +118,7 @@ def need_reach(job_type: str, tags: Collection[str]) -> None:
 
 
 def need_reach_of_chain(*, from_failed: bool) -> None:
-    """Check that who asks (`acting`) may retry another job of the chain, where `from_failed` says to do so.
+    """Check that the caller (`acting`) may retry another job of the chain, where `from_failed` says to do so.
 
     Raises:
         ForbiddenError: They are limited to some jobs, so they may not.

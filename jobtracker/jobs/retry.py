@@ -97,7 +97,7 @@ class Retrying:
         Raises:
             JobNotFoundError: There is none with that id.
             IllegalTransitionError: It is not failed or cancelled, or a job before it in its chain did not complete.
-            ForbiddenError: Who asks is limited to some jobs, and wants the job of its chain that failed.
+            ForbiddenError: The caller is limited to some jobs, and wants the job of its chain that failed.
         """
         need_reach_of_chain(from_failed=from_failed)
         record = self.queries.record(job_id)

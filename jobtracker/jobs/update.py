@@ -42,8 +42,8 @@ class Updating:
             JobNotFoundError: There is none with that id.
             IllegalTransitionError: Its status does not allow it, or Celery runs it.
             InvalidPayloadError: The payload does not fit its type.
-            ForbiddenError: Who asks could not see the job with these tags.
-            TooManyRequestsError: Who asks would have too many bytes pending with this payload.
+            ForbiddenError: The caller could not see the job with these tags.
+            TooManyRequestsError: The caller would have too many bytes pending with this payload.
         """
         [(record, data)] = self.queries.load([job_id])
         if wanted.tags is not None:

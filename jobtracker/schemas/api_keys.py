@@ -1,4 +1,4 @@
-"""API keys, and who asks."""
+"""API keys, and the caller."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -103,7 +103,7 @@ class Login(BaseModel):
 
 
 class Me(BaseModel):
-    """Who asks."""
+    """The caller."""
 
     name: str = Field(description="The owner of the key, the user of the proxy, or `anonymous`.")
     role: Role | None = Field(description="The role that allows the same; null: none does.")

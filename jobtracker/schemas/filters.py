@@ -119,7 +119,7 @@ class JobFilter(BaseModel):
     losses: NumberRange = NumberRange()
     has_log: bool | None = None
     limited_to_tag: Several[str] = Field(
-        default=(), description="One of these tags too: who asks may see no other jobs. Nobody asks for it."
+        default=(), description="One of these tags too: the caller may see no other jobs. Nobody asks for it."
     )
     excluded: tuple["JobFilter", ...] = Field(
         default=(), max_length=MOST_VALUES, description="Filters of one field each, none of which it may match."

@@ -69,7 +69,7 @@ def main(application: str = "jobtracker.server:create_app", settings_class: type
         port=settings.api_port,
         workers=settings.api_workers,
         log_config=None,
-        proxy_headers=False,  # API_TRUSTED_PROXIES says whom to believe; who asks is known by the real peer
+        proxy_headers=False,  # API_TRUSTED_PROXIES says whom to believe; the caller is known by the real peer
         timeout_graceful_shutdown=_STOP_S,
         timeout_worker_healthcheck=_START_S,
     )

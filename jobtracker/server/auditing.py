@@ -3,7 +3,7 @@
 The entry is written before the route's function is called, in its thread, and completed before the answer is sent. A
 request that is refused before that gets its entry then. These get none, because anybody can send as many as they
 like, and would push out the others: requests without a valid identity (401), beyond their rate (429), or to no route.
-Routes that anybody may ask begin their entry themselves, when it is known who asks, and that there is a change.
+Routes that anybody may ask begin their entry themselves, when the caller is known, and that there is a change.
 """
 
 import asyncio
@@ -122,7 +122,7 @@ def _audits_itself(endpoint: Callable[..., Any]) -> bool:
 
 
 async def begin_audit(action: str) -> None:
-    """Write the entry of a change that is about to be carried out, in the name of who asks (`acting`)."""
+    """Write the entry of a change that is about to be carried out, in the name of the caller (`acting`)."""
     if request := _under_way.get():
         await asyncio.to_thread(request.begin, action)
 

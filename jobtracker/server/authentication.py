@@ -1,4 +1,4 @@
-"""Finds out who asks, before anything else is done for a request: no body is read, and no kept answer is given."""
+"""Finds out who the caller is, before a request's body is read or a kept answer is given."""
 
 from redis.exceptions import RedisError
 from starlette.requests import Request
@@ -24,9 +24,9 @@ _READS = frozenset({"GET", "HEAD"})
 
 
 class Authentication:
-    """Finds out who asks the API; refuses whom it does not know (401), and who asks too often (429).
+    """Finds out who the caller is; refuses unknown ones (401), and those who ask too often (429).
 
-    Routes say what who asks must be allowed.
+    Routes say what the caller must be allowed.
 
     Args:
         app: Answers. It has `identities`, `rates` and `rates_of_strangers` in its state.

@@ -66,7 +66,7 @@ _MOST_FIELDS = 50
 """How many wrong fields an answer names. A request of ten megabytes may have a million."""
 
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
-    NotAuthenticatedError: (401, problems.NOT_AUTHENTICATED, "Who asks is not known"),
+    NotAuthenticatedError: (401, problems.NOT_AUTHENTICATED, "The caller is not known"),
     IssuerUnavailableError: (503, "about:blank", "The issuer of tokens is away"),
     TooManyRequestsError: (429, problems.TOO_MANY_REQUESTS, "Too many requests"),
     ForbiddenError: (403, problems.FORBIDDEN, "Not allowed"),
@@ -118,8 +118,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, text in {
         400: "The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with "
         "thousands of digits.",
-        401: "It is not known who asks: send an API key, `Authorization: Bearer jt_…`.",
-        403: "Who asks may not do that; or a page of another site requests a change.",
+        401: "The caller is not known: send an API key, `Authorization: Bearer jt_…`.",
+        403: "The caller may not do that; or a page of another site requests a change.",
         404: "There is no such job.",
         409: "The job's status does not allow it.",
         408: "The body did not arrive in time.",
@@ -127,7 +127,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         416: "The value has no such bytes; `Content-Range` says how many it has.",
         421: "The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`.",
         422: "The request is not valid, or has an unknown parameter or field; `errors` names the first 50.",
-        429: "Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds.",
+        429: "The caller has asked too often, or has too much under way; try again after `Retry-After` seconds.",
         503: "Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds.",
     }.items()
 }

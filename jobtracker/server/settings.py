@@ -53,7 +53,7 @@ class ApiSettings(Settings):
     api_oidc_issuer: str = Field(
         default="",
         pattern=r"^(https?://[^\s?#]+)?$",
-        description="The OpenID Connect issuer whose tokens (JWT) say who asks, as their `iss` names it.",
+        description="The OpenID Connect issuer whose tokens (JWT) say who the caller is, as their `iss` names it.",
     )
     api_oidc_audience: str = Field(
         default="",
@@ -73,7 +73,7 @@ class ApiSettings(Settings):
         default=200,
         ge=0,
         description="How many requests a second each principal may send to each API process, five times as many at "
-        "once; 0: any number. Who asks without a key, before there is one, is not counted. Each address may ask "
+        "once; 0: any number. Callers without a key, before there is one, are not counted. Each address may ask "
         "for the health and the login so often, too.",
     )
     api_streams_each: int = Field(

@@ -66,7 +66,7 @@ class AuditLog:
         Args:
             via: "api" or "cli".
             action: What was asked for.
-            about: Further fields of `AuditEntry`. Who asks is known (`acting`).
+            about: Further fields of `AuditEntry`. The caller is known (`acting`).
 
         Raises:
             redis.exceptions.RedisError: It was not written: the change must not be carried out.

@@ -138,7 +138,7 @@ class BulkWriter(JobWriter):
             run_id: The bulk run.
             add: These tags.
             take: And these.
-            by: Who asks, for their history.
+            by: The caller, for their history.
         """
         calls = [self._call(job_id, run_id, by, MOST_TAGS, len(add), *add, *take) for job_id in job_ids]
         return list(map(Outcome, self._functions.call_many(self.client, "tag", calls)))

@@ -249,7 +249,7 @@ class JobWriter:
             fields: Of its record.
             data: Of its data.
             unsent_only: It is illegal once the job was sent or began.
-            by: Who asks, for its history.
+            by: The caller, for its history.
         """
         fields, data = fields or {}, data or {}
         part = self.keys.of(job_id)

@@ -61,7 +61,7 @@ class Attempt:
     """One attempt to answer a request.
 
     Attributes:
-        digest: Stands for who asks, and the key.
+        digest: Stands for the caller, and the key.
         fingerprint: Stands for what is asked.
         first_id: The id from which all others follow.
         note: What an earlier attempt has noted before it changed something; None: nothing.

@@ -15,7 +15,7 @@ class LeadershipWriter(JobWriter):
         """Take the leader's lock of each partition, or keep it.
 
         Args:
-            leader: Who asks; each has a name of its own.
+            leader: The process that asks; each has a name of its own.
             lock_ms: How long it has the lock.
             mark_ms: How long it is remembered that one was here.
         """

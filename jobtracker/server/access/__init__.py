@@ -1,1 +1,1 @@
-"""Who asks, and whether they may: every request is checked here."""
+"""The caller, and whether they may: every request is checked here."""

@@ -1,4 +1,4 @@
-"""Who asks: an API key, a session of the page, a trusted proxy, or anybody on this machine before there are keys."""
+"""Who the caller is: by a key, a session of the page, a trusted proxy, or on this machine before there are keys."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,7 +57,7 @@ class Rules:
 
     Attributes:
         open_to: Networks that count as this machine.
-        proxies: Networks of proxies that say who asks.
+        proxies: Networks of proxies that say who the caller is.
         roles: The role of each group; of the group `*` that of everybody.
     """
 
@@ -72,7 +72,7 @@ class Rules:
 
 
 class _Shown(NamedTuple):
-    """What a request says of who asks."""
+    """What a request says of the caller."""
 
     bearer: str | None
     session: str | None
@@ -82,7 +82,7 @@ class _Shown(NamedTuple):
 
 
 class Identities:
-    """Says who asks. What it has looked up is `KEPT_S` old, at most.
+    """Says who the caller is. What it has looked up is `KEPT_S` old, at most.
 
     Args:
         keys: The API keys.
@@ -110,7 +110,7 @@ class Identities:
         self._by_session.forget(token)
 
     async def of(self, scope: Mapping[str, Any]) -> Principal:
-        """Who asks.
+        """The caller.
 
         Args:
             scope: Of the request (ASGI).
@@ -130,7 +130,7 @@ class Identities:
             return self._of_proxy(shown)
         is_near = peer is not None and (peer.is_loopback or is_in(peer, self.rules.open_to))
         if self.rules.proxies or self._tokens or await self._keys_exist():
-            raise NotAuthenticatedError(f"The API does not know who asks. {_HOW}")
+            raise NotAuthenticatedError(f"The API does not know who the caller is. {_HOW}")
         if not is_near or shown.is_forwarded:
             where = "came through a proxy" if is_near else f"came from {peer or 'an unknown address'}"
             raise NotAuthenticatedError(
@@ -182,8 +182,8 @@ class Identities:
     def _of_proxy(self, shown: _Shown) -> Principal:
         if len(shown.users) != 1 or not shown.users[0] or len(shown.groups) > 1:
             raise NotAuthenticatedError(
-                "The proxy does not say who asks: it must set X-Forwarded-User once, and X-Forwarded-Groups at most "
-                f"once, and drop those of its clients. {_HOW}"
+                "The proxy does not say who the caller is: it must set X-Forwarded-User once, and X-Forwarded-Groups "
+                f"at most once, and drop those of its clients. {_HOW}"
             )
         groups = [each.strip() for each in "".join(shown.groups).split(",")]
         return Principal(name_of(shown.users[0]), self.rules.scopes_of(groups), kind=PrincipalKind.PROXY)

@@ -14,7 +14,7 @@ _NO_TYPE = "\x00"
 
 
 def limited(wanted: JobFilter) -> JobFilter:
-    """A filter that finds only what who asks may see (`acting`)."""
+    """A filter that finds only what the caller may see (`acting`)."""
     principal = acting.get()
     if principal is None or not principal.limited:
         return wanted
@@ -28,13 +28,13 @@ def limited(wanted: JobFilter) -> JobFilter:
 
 
 def may_be_of(job_type: str) -> bool:
-    """Whether who asks may see jobs of that type, at least some of them."""
+    """Whether the caller may see jobs of that type, at least some of them."""
     principal = acting.get()
     return principal is None or principal.job_types is None or job_type in principal.job_types
 
 
 async def check_stream(queries: JobQueries, job_id: str | None, tree: str | None) -> tuple[str, ...] | None:
-    """The job types of which a stream of events may tell who asks; None: of all.
+    """The job types of which a stream of events may tell the caller; None: of all.
 
     Raises:
         JobNotFoundError: They may not see that job.

@@ -19,9 +19,9 @@ from jobtracker.server.access.limits import check_job, check_tree
 from jobtracker.server.encoded_paths import with_slashes
 
 PRINCIPAL = "jobtracker.principal"
-"""The entry of an ASGI scope that says who asks."""
+"""The entry of an ASGI scope that says who the caller is."""
 
-NOBODY = "The API does not know who asks. Send an API key: `Authorization: Bearer jt_…`."
+NOBODY = "The API does not know who the caller is. Send an API key: `Authorization: Bearer jt_…`."
 
 
 class Reach(Enum):
@@ -44,10 +44,10 @@ class Needs(NamedTuple):
     reach: Reach
 
     async def __call__(self, request: Request) -> None:
-        """Do nothing where who asks may.
+        """Do nothing where the caller may.
 
         Raises:
-            NotAuthenticatedError: It is not known who asks.
+            NotAuthenticatedError: The caller is not known.
             ForbiddenError: They may not.
             JobNotFoundError: They may not know of the job.
         """
@@ -78,7 +78,7 @@ def needs(scope: Scope, reach: Reach | None = None) -> Any:
     """A dependency: what a route needs.
 
     Args:
-        scope: What who asks must be allowed to do.
+        scope: What the caller must be allowed to do.
         reach: What the answer tells of, for those who are limited; default: everything, and of a path with `job_id`
             that job.
     """
@@ -91,7 +91,7 @@ def open_to_all() -> Any:
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks.
+    """The caller.
 
     Raises:
         NotAuthenticatedError: It is not known.
@@ -103,7 +103,7 @@ def principal_of(request: Request) -> Principal:
 
 
 def view_of(scope: Mapping[str, Any]) -> Hashable:
-    """What the answers to a request (ASGI) depend on beside what it asks for: what who asks may do and see.
+    """What the answers to a request (ASGI) depend on beside what it asks for: what the caller may do and see.
 
     Who is limited to some jobs sees bulk runs of their own key only.
     """

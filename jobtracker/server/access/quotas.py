@@ -1,4 +1,4 @@
-"""For whom what is below the server is done: who asks, and how much they may have pending."""
+"""For whom what is below the server is done: the caller, and how much they may have pending."""
 
 from typing import Any
 

@@ -14,7 +14,7 @@ _MOST_KNOWN = 10_000
 
 
 class Rates:
-    """Refuses who asks too often.
+    """Refuses a caller that asks too often.
 
     Args:
         per_s: How many requests a second each may send; 0: any number.

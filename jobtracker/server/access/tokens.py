@@ -51,7 +51,9 @@ class Tokens:
         claims = await self._claims(text)
         name = claims.get(self._name_claim) or claims.get("sub")
         if not isinstance(name, str) or not name:
-            raise NotAuthenticatedError(f"The token does not say who asks: it has no claim {self._name_claim!r}.")
+            raise NotAuthenticatedError(
+                f"The token does not say who the caller is: it has no claim {self._name_claim!r}."
+            )
         scopes = self._scopes_of(_texts(_within(claims, self._groups_claim)))
         return Principal(name_of(name), scopes, kind=PrincipalKind.TOKEN)
 

@@ -51,7 +51,7 @@ def is_by_clock(endpoint: Callable[..., Any]) -> bool:
 
 
 def key_of(scope: Scope) -> Hashable:
-    """What a request asks for, and what who asks may see: all who may see the same get the same answer."""
+    """What a request asks for, and what the caller may see: all who may see the same get the same answer."""
     return scope["path"], scope["query_string"], view_of(scope)
 
 

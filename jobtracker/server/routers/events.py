@@ -60,7 +60,7 @@ async def events(
 
     async def check() -> None:
         if await identities.of(request.scope) != principal:
-            raise NotAuthenticatedError("Who asks may do something else now. Ask again.")
+            raise NotAuthenticatedError("What the caller may do has changed. Ask again.")
         await check_stream(tracking.queries, job_id, tree)
 
     wanted = Wanted(job_id, tree, job_type, status, types)

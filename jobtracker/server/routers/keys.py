@@ -91,7 +91,7 @@ def _check_may_give(principal: Principal, grant: Grant, keys: ApiKeys) -> None:
     if principal == ANONYMOUS:
         raise ForbiddenError(
             "The first API key is made with `jobtracker keys create --owner NAME --role admin`, where the store can "
-            "be reached. Nobody knows who asks here."
+            "be reached. Nobody knows who the caller is here."
         )
     if more := sorted(grant.allowed - principal.scopes):
         raise ForbiddenError(f"{principal.name} may not give the scopes {', '.join(more)}: it has not got them.")

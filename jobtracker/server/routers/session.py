@@ -1,4 +1,4 @@
-"""Logging in to the page with an API key, and who asks."""
+"""Logging in to the page with an API key, and the caller."""
 
 import asyncio
 from typing import Any
@@ -69,7 +69,7 @@ async def log_out(
 
 @router.get("/me", dependencies=[open_to_all()])
 async def me(request: Request) -> Me:
-    """Who asks, what they may do, and to which jobs they are limited: so that no page shows what would be refused."""
+    """Who the caller is, what they may do, and to which jobs they are limited. The page shows nothing else."""
     principal = principal_of(request)
     by_cookie = COOKIE in request.cookies and "authorization" not in request.headers
     return _me(principal, has_session=by_cookie and principal.key_id is not None)

@@ -3,7 +3,7 @@
  * It has a file of its own (vite.config.ts) and imports nothing, or it would have to wait, too.
  */
 
-/** What every view waits for: who asks. */
+/** What every view waits for: the caller. */
 const ALWAYS = "api/me";
 
 /** What the views ask for first, by their path without search parameters: exactly as they ask for it. */
@@ -20,7 +20,7 @@ for (const path of first === undefined ? [ALWAYS] : [ALWAYS, first]) {
   begun.set(url, answer);
 }
 
-/** The answer that is on its way already, for who asks for it first; undefined for all others. */
+/** The answer that is on its way already, for whoever asks for it first; undefined for all others. */
 export function early({ method, url }: Request): Promise<Response> | undefined {
   if (method !== "GET") return undefined;
   const answer = begun.get(url);

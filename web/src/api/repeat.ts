@@ -16,7 +16,7 @@ const UNANSWERED_MS = 60_000;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 /** The pauses before a request without an answer is sent again. */
 const PAUSES_MS = [400, 1000, 2000, 4000];
-/** Statuses that say nothing of what was done: who asks must log in, wait, or ask something that is away. */
+/** Statuses that say nothing of what was done: the caller must log in, wait, or ask something that is away. */
 const UNDECIDED = new Set([401, 408, 425, 429]);
 
 const intentions = new Map<string, Intention>();

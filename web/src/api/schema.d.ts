@@ -1155,7 +1155,7 @@ export interface paths {
         };
         /**
          * Me
-         * @description Who asks, what they may do, and to which jobs they are limited: so that no page shows what would be refused.
+         * @description Who the caller is, what they may do, and to which jobs they are limited. The page shows nothing else.
          */
         get: operations["me_api_me_get"];
         put?: never;
@@ -4449,7 +4449,7 @@ export interface components {
         };
         /**
          * Me
-         * @description Who asks.
+         * @description The caller.
          */
         Me: {
             /**
@@ -6395,7 +6395,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6404,7 +6404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6458,7 +6458,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6521,7 +6521,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6530,7 +6530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6584,7 +6584,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6632,7 +6632,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6641,7 +6641,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6695,7 +6695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6747,7 +6747,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6756,7 +6756,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6810,7 +6810,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6916,7 +6916,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6925,7 +6925,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6970,7 +6970,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7033,7 +7033,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7042,7 +7042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7096,7 +7096,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7159,7 +7159,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7168,7 +7168,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7222,7 +7222,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7270,7 +7270,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7279,7 +7279,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7333,7 +7333,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7387,7 +7387,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7396,7 +7396,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7459,7 +7459,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7498,7 +7498,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7507,7 +7507,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7570,7 +7570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7618,7 +7618,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7627,7 +7627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7681,7 +7681,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7729,7 +7729,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7738,7 +7738,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7792,7 +7792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7840,7 +7840,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7849,7 +7849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7903,7 +7903,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7955,7 +7955,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7964,7 +7964,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8018,7 +8018,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8084,7 +8084,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8093,7 +8093,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8156,7 +8156,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8222,7 +8222,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8231,7 +8231,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8294,7 +8294,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8360,7 +8360,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8369,7 +8369,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8432,7 +8432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8489,7 +8489,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8498,7 +8498,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8561,7 +8561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8618,7 +8618,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8627,7 +8627,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8690,7 +8690,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8747,7 +8747,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8756,7 +8756,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8819,7 +8819,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8869,7 +8869,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8878,7 +8878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8923,7 +8923,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8968,7 +8968,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8977,7 +8977,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9022,7 +9022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9069,7 +9069,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9078,7 +9078,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9123,7 +9123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9170,7 +9170,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9179,7 +9179,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9224,7 +9224,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9271,7 +9271,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9280,7 +9280,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9325,7 +9325,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9374,7 +9374,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9383,7 +9383,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9428,7 +9428,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9478,7 +9478,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9487,7 +9487,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9532,7 +9532,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9577,7 +9577,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9586,7 +9586,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9631,7 +9631,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9682,7 +9682,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9691,7 +9691,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9736,7 +9736,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9791,7 +9791,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9800,7 +9800,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9845,7 +9845,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9894,7 +9894,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9903,7 +9903,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9948,7 +9948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9993,7 +9993,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10002,7 +10002,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10047,7 +10047,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10095,7 +10095,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10104,7 +10104,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10158,7 +10158,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10210,7 +10210,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10219,7 +10219,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10273,7 +10273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10318,7 +10318,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10327,7 +10327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10372,7 +10372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10417,7 +10417,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10426,7 +10426,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10471,7 +10471,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10521,7 +10521,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10530,7 +10530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10575,7 +10575,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10620,7 +10620,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10629,7 +10629,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10674,7 +10674,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10719,7 +10719,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10728,7 +10728,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10773,7 +10773,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10829,7 +10829,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10838,7 +10838,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10883,7 +10883,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10931,7 +10931,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10940,7 +10940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10994,7 +10994,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11038,7 +11038,7 @@ export interface operations {
                     "application/json": components["schemas"]["Drain"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11047,7 +11047,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11110,7 +11110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11151,7 +11151,7 @@ export interface operations {
                     "application/json": components["schemas"]["Drain"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11160,7 +11160,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11214,7 +11214,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11262,7 +11262,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11271,7 +11271,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11316,7 +11316,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11364,7 +11364,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11373,7 +11373,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11427,7 +11427,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11487,7 +11487,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11496,7 +11496,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11541,7 +11541,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11586,7 +11586,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11595,7 +11595,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11640,7 +11640,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11681,7 +11681,7 @@ export interface operations {
                     "application/json": components["schemas"]["ExaminationRun"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11690,7 +11690,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11744,7 +11744,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11798,7 +11798,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11807,7 +11807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11861,7 +11861,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -11918,7 +11918,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11927,7 +11927,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11972,7 +11972,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12020,7 +12020,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12029,7 +12029,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12083,7 +12083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12137,7 +12137,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12146,7 +12146,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12200,7 +12200,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12258,7 +12258,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12267,7 +12267,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12312,7 +12312,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12357,7 +12357,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12366,7 +12366,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12411,7 +12411,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12465,7 +12465,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12474,7 +12474,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12528,7 +12528,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12576,7 +12576,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12585,7 +12585,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12639,7 +12639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12680,7 +12680,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKey"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12689,7 +12689,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12743,7 +12743,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12800,7 +12800,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12809,7 +12809,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12872,7 +12872,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -12923,7 +12923,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12932,7 +12932,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12977,7 +12977,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13013,7 +13013,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13022,7 +13022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13067,7 +13067,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13112,7 +13112,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13121,7 +13121,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13166,7 +13166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13211,7 +13211,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13220,7 +13220,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13265,7 +13265,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13319,7 +13319,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13328,7 +13328,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13382,7 +13382,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13430,7 +13430,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13439,7 +13439,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13493,7 +13493,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13547,7 +13547,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13556,7 +13556,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13610,7 +13610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13649,7 +13649,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13658,7 +13658,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13712,7 +13712,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13769,7 +13769,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13778,7 +13778,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13841,7 +13841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13885,7 +13885,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13894,7 +13894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13957,7 +13957,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -14008,7 +14008,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14017,7 +14017,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14071,7 +14071,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -14116,7 +14116,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14125,7 +14125,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14188,7 +14188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -14233,7 +14233,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            /** @description The caller is not known: send an API key, `Authorization: Bearer jt_…`. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14242,7 +14242,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks may not do that; or a page of another site requests a change. */
+            /** @description The caller may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14287,7 +14287,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            /** @description The caller has asked too often, or has too much under way; try again after `Retry-After` seconds. */
             429: {
                 headers: {
                     [name: string]: unknown;

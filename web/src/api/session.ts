@@ -17,7 +17,7 @@ export const logIn = (key: string): Promise<Me> => data(api.POST("/api/session",
 
 export const logOut = (): Promise<unknown> => data(api.DELETE("/api/session"));
 
-/** Whether who asks may do what needs this scope. False until it is known. */
+/** Whether the caller may do what needs this scope. False until it is known. */
 export function useMay(scope: Scope): boolean {
   return useQuery(me).data?.scopes.includes(scope) ?? false;
 }

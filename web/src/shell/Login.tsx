@@ -137,9 +137,9 @@ export function Login({ why, hasView }: LoginProps) {
   );
 }
 
-/** Whether the API says more than that it does not know who asks, which it says in words for programs. */
+/** Whether the API says more than that it does not know who the caller is, which it says in words for programs. */
 function isAboutSomebody(why: string): boolean {
-  return why !== "" && !why.includes("does not know who asks");
+  return why !== "" && !why.includes("does not know who the caller is");
 }
 
 /** What is wrong with a key. What to do without one stands below. */

@@ -28,7 +28,7 @@ export interface MenuItem extends MenuEntry {
   readonly path: string;
 }
 
-/** The views that stand in the menu of who asks, in the order of the registry. */
+/** The views that stand in the menu of the caller, in the order of the registry. */
 export function useMenu(): readonly MenuItem[] {
   const router = useRouter();
   const scopes = useQuery(me).data?.scopes ?? [];

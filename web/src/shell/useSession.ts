@@ -7,7 +7,7 @@ import { useLive } from "@/live/useLive";
 interface Session {
   /** Why nobody is let in; null: somebody is. */
   readonly whyOut: string | null;
-  /** Whether it is known who asks, or that nobody says. */
+  /** Whether the caller is known, or that nobody says. */
   readonly isKnown: boolean;
   /** Whether somebody was let in before: their view stays behind the login. */
   readonly wasIn: boolean;

@@ -1,7 +1,7 @@
 -- tag: add tags to a job and take tags from it, for a bulk run.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, the bulk run, who asks ('': it is not known), most tags of a job, n, n tags to add, tags to take
+-- ARGV     prefix, id, the bulk run, the caller ('': not known), most tags of a job, n, n tags to add, tags to take
 -- Outcomes applied, missing, deleted, illegal (it would have too many tags)
 --- @include lib/history
 --- @include lib/record

@@ -1,7 +1,7 @@
 -- update: change what people may change of a job: name, tags, priority, policy, payload.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, '1' if only a job that was never sent may be changed so, who asks ('': nobody, or it is not known),
+-- ARGV     prefix, id, '1' if only a job that was never sent may be changed so, the caller ('': nobody, or not known),
 --          n, n field/value pairs for the record, field/value pairs for the data
 -- Outcomes applied, missing, deleted, illegal (it was sent, or has begun)
 --- @include lib/history

@@ -28,7 +28,7 @@ const ACTIONS: readonly { verb: Verb; key?: string; scope: Scope }[] = [
   { verb: "delete", key: "d", scope: "jobs:delete" },
 ];
 
-/** What who asks may do with a selection. */
+/** What the caller may do with a selection. */
 export function useAllowed(): typeof ACTIONS {
   const may: Partial<Record<Scope, boolean>> = {
     "jobs:control": useMay("jobs:control"),

@@ -50,7 +50,7 @@ test.each([{ told: true }, { loggedIn: true }])("it asks anew after %o", async (
 });
 
 test.each(["", "jobs/x", "jobs?q=status:failed", "queues"])(
-  "at /%s only who asks is asked early",
+  "at /%s only /api/me is asked early",
   async (path) => {
     const { early } = await firstQuestion(path, { q: path.includes("q=") ? "status:failed" : "" });
     expect([early, asked[0]]).toEqual([1, "http://jobs.test/api/me"]);

@@ -8,7 +8,7 @@ import { Time } from "@/components/Time";
 
 interface RotateKeyProps {
   apiKey: ApiKey;
-  /** Who asks has logged in with it. */
+  /** The caller has logged in with it. */
   isOwn: boolean;
   onRotated: (key: IssuedKey) => void;
   onClose: () => void;

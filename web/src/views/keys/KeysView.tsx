@@ -184,7 +184,7 @@ function List({ keys, isAnonymous, own, looked, onLook }: ListProps) {
   if (isAnonymous)
     return (
       <Empty title="There is no key yet: the API is open to its own machine only.">
-        <p>The first key is made where the store can be reached, as nobody knows who asks here:</p>
+        <p>The first key is made where the store can be reached, as nobody knows who the caller is here:</p>
         <p className="row wrap">
           <code>{FIRST_KEY}</code> <CopyButton text={FIRST_KEY} label="Copy the command" iconOnly />
         </p>
