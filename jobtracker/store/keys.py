@@ -310,6 +310,17 @@ OF_ONE_JOB = frozenset(
 )
 """Names of the keys that begin with a job's id, or with what else decides in that way where they lie."""
 
+OF_ENDPOINTS = (
+    "webhook_deliveries",
+    "webhook_pending",
+    "webhook_log",
+    "webhook_lanes",
+    "webhook_due",
+    "webhook_claims",
+    "webhook_state",
+)
+"""Names of the keys that each endpoint of a webhook has."""
+
 OF_THE_STORE = frozenset(
     {
         "types",
@@ -334,13 +345,7 @@ OF_THE_STORE = frozenset(
         "audit_cut",
         "webhooks",
         "webhooks_disabled",
-        "webhook_deliveries",
-        "webhook_pending",
-        "webhook_log",
-        "webhook_lanes",
-        "webhook_due",
-        "webhook_claims",
-        "webhook_state",
+        *OF_ENDPOINTS,
         "webhook_conditions",
         "webhook_lock",
     }

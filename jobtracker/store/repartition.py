@@ -15,11 +15,10 @@ from jobtracker.core.job import job_and_run_of
 from jobtracker.errors import JobTrackerError, RepartitionInProgressError
 from jobtracker.store.failure_move import OF_GROUPS, move_groups
 from jobtracker.store.functions import CHECKED_EVERY_S, batched
-from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
+from jobtracker.store.keys import OF_ENDPOINTS, OF_ONE_JOB, PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import partitions_of
 from jobtracker.store.series_move import SERIES, complete_totals, move_series
-from jobtracker.store.webhook_endpoints import OF_ENDPOINTS
 from jobtracker.store.writer import JobStore
 
 _AT_ONCE = 200

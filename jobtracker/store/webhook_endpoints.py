@@ -15,18 +15,7 @@ from jobtracker.core.clock import from_ms
 from jobtracker.schemas.webhooks import StoredWebhook, WebhookEvent
 from jobtracker.store.decode import read
 from jobtracker.store.functions import Library
-from jobtracker.store.keys import Keys
-
-OF_ENDPOINTS = (
-    "webhook_deliveries",
-    "webhook_pending",
-    "webhook_log",
-    "webhook_lanes",
-    "webhook_due",
-    "webhook_claims",
-    "webhook_state",
-)
-"""Names of the keys that each endpoint has."""
+from jobtracker.store.keys import OF_ENDPOINTS, Keys
 
 _OF_JOBS = {
     WebhookEvent.JOB_SETTLED,

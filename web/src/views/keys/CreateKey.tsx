@@ -1,13 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, useId, useState } from "react";
+import { useState } from "react";
 import { apiKeys, createKey, type IssuedKey } from "@/api/admin";
 import { me } from "@/api/session";
 import { useWrite } from "@/api/writes";
 import { Checks } from "@/components/Checks";
-import { Dialog } from "@/components/Dialog";
 import { Field, SelectField, TextField } from "@/components/Field";
-import { Icon } from "@/components/Icon";
-import { ErrorNotice } from "@/components/states";
+import { FormDialog, LimitFields } from "@/components/FormDialog";
 import { type Draft, EXPIRIES, type Expiry, flawOf, givable, grantOf, ROLES, SCOPES } from "./grant";
 
 const EMPTY: Draft = {
@@ -27,7 +25,6 @@ interface CreateKeyProps {
 
 /** Asks whose the key is, and what it is to allow. */
 export function CreateKey({ onCreated, onClose }: CreateKeyProps) {
-  const id = useId();
   const { roles, scopes } = givable(useQuery(me).data ?? { scopes: [] });
   const [draft, setDraft] = useState<Draft>({ ...EMPTY, may: roles[0] ?? "scopes" });
   const [flaw, setFlaw] = useState<string | null>(null);
@@ -37,111 +34,76 @@ export function CreateKey({ onCreated, onClose }: CreateKeyProps) {
   };
   const write = useWrite(createKey, () => [apiKeys.queryKey]);
 
-  function submit(event: FormEvent): void {
-    event.preventDefault();
+  function submit(): void {
     const found = flawOf(draft, Date.now());
     setFlaw(found);
     if (found === null) write.mutate(grantOf(draft, Date.now()), { onSuccess: onCreated });
   }
 
   return (
-    <Dialog
+    <FormDialog
       title="Create a key"
-      className="tall"
+      action="Create it"
+      busy="Creating…"
+      write={write}
+      flaw={flaw}
+      onSubmit={submit}
       onClose={onClose}
-      footer={
-        <>
-          <span className="push" />
-          <button type="button" className="btn" onClick={onClose}>
-            Cancel
-          </button>
-          <button type="submit" form={id} className="btn primary" disabled={write.isPending}>
-            {write.isPending ? "Creating…" : "Create it"}
-          </button>
-        </>
-      }
     >
-      <form id={id} onSubmit={submit}>
-        <section className="col">
-          {write.error && <ErrorNotice error={write.error} />}
-          <TextField
-            label="Owner"
-            hint="A person or a program. It stands in the history of jobs and in the audit. All keys of one owner share a rate limit."
-            value={draft.owner}
-            maxLength={100}
-            isRequired
-            onChange={(owner) => {
-              change({ owner });
-            }}
-          />
-          <SelectField
-            label="May"
-            value={draft.may}
-            options={[...roles.map((role) => [role, ROLES[role].text] as const), ["scopes", "single scopes"]]}
-            onChange={(may) => {
-              change({ may });
-            }}
-          />
-          {draft.may === "scopes" && (
-            <Checks
-              legend="Scopes"
-              about={SCOPES}
-              all={scopes}
-              chosen={draft.scopes}
-              onChange={(next) => {
-                change({ scopes: next });
+      <TextField
+        label="Owner"
+        hint="A person or a program. It stands in the history of jobs and in the audit. All keys of one owner share a rate limit."
+        value={draft.owner}
+        maxLength={100}
+        isRequired
+        onChange={(owner) => {
+          change({ owner });
+        }}
+      />
+      <SelectField
+        label="May"
+        value={draft.may}
+        options={[...roles.map((role) => [role, ROLES[role].text] as const), ["scopes", "single scopes"]]}
+        onChange={(may) => {
+          change({ may });
+        }}
+      />
+      {draft.may === "scopes" && (
+        <Checks
+          legend="Scopes"
+          about={SCOPES}
+          all={scopes}
+          chosen={draft.scopes}
+          onChange={(next) => {
+            change({ scopes: next });
+          }}
+        />
+      )}
+      <LimitFields types={draft.types} tags={draft.tags} onChange={change} />
+      <SelectField<Expiry>
+        label="Expires"
+        value={draft.expiry}
+        options={EXPIRIES}
+        onChange={(expiry) => {
+          change({ expiry });
+        }}
+      />
+      {draft.expiry === "at" && (
+        <Field label="Expires at">
+          {(control) => (
+            <input
+              {...control}
+              type="datetime-local"
+              className="input"
+              required
+              value={draft.at}
+              onChange={(event) => {
+                change({ at: event.target.value });
               }}
             />
           )}
-          <TextField
-            label="Only jobs of these types"
-            hint="One on each line. Empty: of all types."
-            rows={2}
-            value={draft.types}
-            onChange={(types) => {
-              change({ types });
-            }}
-          />
-          <TextField
-            label="Only jobs with one of these tags"
-            hint="One on each line. Empty: with any or none."
-            rows={2}
-            value={draft.tags}
-            onChange={(tags) => {
-              change({ tags });
-            }}
-          />
-          <SelectField<Expiry>
-            label="Expires"
-            value={draft.expiry}
-            options={EXPIRIES}
-            onChange={(expiry) => {
-              change({ expiry });
-            }}
-          />
-          {draft.expiry === "at" && (
-            <Field label="Expires at">
-              {(control) => (
-                <input
-                  {...control}
-                  type="datetime-local"
-                  className="input"
-                  required
-                  value={draft.at}
-                  onChange={(event) => {
-                    change({ at: event.target.value });
-                  }}
-                />
-              )}
-            </Field>
-          )}
-          {flaw !== null && (
-            <p className="row failed t-12" role="alert">
-              <Icon name="alert" size={12} /> {flaw}
-            </p>
-          )}
-        </section>
-      </form>
-    </Dialog>
+        </Field>
+      )}
+    </FormDialog>
   );
 }
