@@ -50,11 +50,8 @@ def current() -> str | None:
 
 def current_trace_id() -> str | None:
     """The id of the trace that is current here, for logs; None where there is none."""
-    api = sys.modules.get("opentelemetry.trace")
-    if api is None:
-        return None
-    span = api.get_current_span().get_span_context()
-    return f"{span.trace_id:032x}" if span.is_valid else None
+    context = read(current())
+    return context.trace_id if context else None
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from jobtracker.core.lifecycle import Event
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.jobs import JobPage
 
+pytestmark = pytest.mark.thorough
+
 TEXT = {"text": "Ferries leave the harbour at noon."}
 LONG = "A name that is much longer than a terminal is wide, " * 3
 

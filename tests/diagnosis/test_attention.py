@@ -30,6 +30,8 @@ from jobtracker.schemas.webhooks import StoredWebhook, WebhookSecret
 from jobtracker.store.leases import Leases
 from jobtracker.store.webhook_endpoints import EndpointStore
 
+pytestmark = pytest.mark.thorough
+
 
 def desk_of(project: Project, timeout_s: float = 0.1) -> AttentionDesk:
     return AttentionDesk(Inspector(project.tracking, timeout_s=timeout_s, cache_s=0))

@@ -24,6 +24,8 @@ from jobtracker.store.partitions import expect_partitions
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 
+pytestmark = pytest.mark.thorough
+
 PARTITIONS = 5
 LONG_AFTER_MS = 2**53
 

@@ -19,6 +19,8 @@ from jobtracker.store.leases import Leases
 from jobtracker.store.schema import FIELDS, PLACES, SCHEMA
 from jobtracker.store.writer import JobStore
 
+pytestmark = pytest.mark.thorough
+
 SHINE = len(FIELDS) + 3
 """The place of a field that this release does not know."""
 NEWER: dict[Any, Any] = {"schema": 2, SHINE: "very"}

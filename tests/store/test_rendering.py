@@ -17,6 +17,8 @@ from jobtracker.store.job_json import summary_json, to_json
 from jobtracker.store.records import Row
 from jobtracker.store.schema import DATA_FIELDS, FIELDS, OBJECT_FIELDS, PLACES, JobRecord
 
+pytestmark = pytest.mark.thorough
+
 TEXT = st.text()
 COUNT = st.integers(0, 2**53).map(str)
 TIME = st.integers(0, 4 * 10**12).map(str)
