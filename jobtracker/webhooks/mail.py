@@ -7,8 +7,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from email.message import EmailMessage
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from jobtracker.schemas.webhooks import Delivery
@@ -47,44 +47,72 @@ def _send(smtp_url: str, sender: str, url: str, delivery: Delivery, ends_at: flo
     mail["Message-ID"] = f"<{delivery.id}@jobtracker>"
     mail.set_content(delivery.body)
     context = ssl.create_default_context()
-    timeout_s = _left_s(ends_at)
-    with (
-        (
-            smtplib.SMTP_SSL(host, port, timeout=timeout_s, context=context)
-            if parts.scheme == "smtps"
-            else smtplib.SMTP(host, port, timeout=timeout_s)
-        ) as server,
-        _cut_off(server, ends_at),
-    ):
-        if parts.scheme == "smtp":
-            server.ehlo()
-            if server.has_extn("starttls"):
-                server.starttls(context=context)
-            elif parts.username:
-                raise smtplib.SMTPException("it has no STARTTLS: the password would be readable on its way.")
-        if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.send_message(mail)
+    with _Cut(ends_at) as cut:
+        if parts.scheme == "smtps":
+            server: smtplib.SMTP = _CutOffTls(cut, host, port, context=context)
+        else:
+            server = _CutOff(cut, host, port)
+        with contextlib.closing(server):
+            if parts.scheme == "smtp":
+                server.ehlo()
+                if server.has_extn("starttls"):
+                    server.starttls(context=context)
+                elif parts.username:
+                    raise smtplib.SMTPException("it has no STARTTLS: the password would be readable on its way.")
+            if parts.username:
+                server.login(unquote(parts.username), unquote(parts.password or ""))
+            server.send_message(mail)
+            with contextlib.suppress(OSError):  # it has the mail
+                server.quit()
 
 
-@contextlib.contextmanager
-def _cut_off(server: smtplib.SMTP, ends_at: float) -> Iterator[None]:
-    """Cut off a connection when its time is over, whatever it waits for: a server may answer byte by byte."""
-    if server.sock is None:
-        raise smtplib.SMTPServerDisconnected("it has hung up.")
-    with socket.socket(fileno=os.dup(server.sock.fileno())) as same:  # stays the same when TLS begins
+class _Cut:
+    """Cuts off a connection when its time is over, whatever it waits for: a server may answer byte by byte."""
 
-        def cut() -> None:
+    def __init__(self, ends_at: float) -> None:
+        self.left_s = _left_s(ends_at)
+        self._timer = threading.Timer(self.left_s, self._cut)
+        self._same: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        if self._same is not None:
+            self._same.close()
+
+    def watch(self, connection: socket.socket) -> None:
+        """Say which connection it is."""
+        self._same = socket.socket(fileno=os.dup(connection.fileno()))  # stays the same when TLS begins
+
+    def _cut(self) -> None:
+        if self._same is not None:  # else nothing waits but to connect, and that has a time limit
             with contextlib.suppress(OSError):
-                same.shutdown(socket.SHUT_RDWR)
+                self._same.shutdown(socket.SHUT_RDWR)
 
-        timer = threading.Timer(_left_s(ends_at), cut)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
+
+class _CutOff(smtplib.SMTP):
+    """Cut off from its greeting on: `smtplib` waits for that while the object is made."""
+
+    def __init__(self, cut: _Cut, host: str, port: int) -> None:
+        self.cut = cut
+        super().__init__(host, port, timeout=cut.left_s)
+
+    def _get_socket(self, *address: Any) -> socket.socket:
+        connection: socket.socket = super()._get_socket(*address)  # type: ignore[misc]  # not in typeshed
+        self.cut.watch(connection)
+        return connection
+
+
+class _CutOffTls(smtplib.SMTP_SSL, _CutOff):
+    """The same; TLS begins behind `_CutOff._get_socket`."""
+
+    def __init__(self, cut: _Cut, host: str, port: int, *, context: ssl.SSLContext) -> None:
+        self.cut = cut
+        smtplib.SMTP_SSL.__init__(self, host, port, timeout=cut.left_s, context=context)
 
 
 def _left_s(ends_at: float) -> float:

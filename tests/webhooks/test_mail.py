@@ -69,6 +69,73 @@ def test_a_password_is_not_sent_in_the_open(mails):
         send_mail(url.replace("//", "//me:secret@"), "jobs@example.com", "mailto:joe@example.com", delivery, in_s(5))
 
 
+class Dripping(socketserver.StreamRequestHandler):
+    """Begins to say something, and goes on with that byte by byte."""
+
+    begins: bytes
+    is_over = threading.Event()
+
+    def handle(self):
+        self.wfile.write(self.begins)
+        while not self.is_over.wait(0.02):
+            try:
+                self.wfile.write(b"2")
+            except OSError:
+                return
+
+
+@pytest.mark.parametrize(("scheme", "begins"), [("smtp", b"220 "), ("smtps", b"\x16\x03\x03\x40\x00")])
+def test_a_server_that_does_not_come_to_an_end_with_its_greeting_is_cut_off(scheme, begins):
+    now = from_ms(now_ms())
+    delivery = Delivery(id="msg_1", event="e", subject="j1", state="pending", created_at=now, body="x")
+    handler = type("Handler", (Dripping,), {"begins": begins})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        began = time.monotonic()
+        try:
+            url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
+            with pytest.raises(TimeoutError, match="took too long"):
+                send_mail(url, "jobs@example.com", "mailto:joe@example.com", delivery, in_s(0.5))
+        finally:
+            Dripping.is_over.set()
+            server.shutdown()
+            thread.join()
+            Dripping.is_over.clear()
+    assert time.monotonic() - began < 5
+
+
+def test_a_mail_that_was_taken_is_sent_whatever_is_said_at_the_end():
+    taken = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(b"220 here\r\n")
+            for line in self.rfile:
+                if line.upper().startswith(b"DATA"):
+                    self.wfile.write(b"354 go on\r\n")
+                    while self.rfile.readline() != b".\r\n":
+                        pass
+                    taken.append(line)
+                elif line.upper().startswith(b"QUIT"):
+                    self.wfile.write(b"421 not now\r\n")
+                    return
+                self.wfile.write(b"250 ok\r\n")
+
+    now = from_ms(now_ms())
+    delivery = Delivery(id="msg_1", event="e", subject="j1", state="pending", created_at=now, body="x")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            url = f"smtp://127.0.0.1:{server.server_address[1]}"
+            send_mail(url, "jobs@example.com", "mailto:joe@example.com", delivery, in_s(5))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert len(taken) == 1
+
+
 def test_a_server_that_answers_byte_by_byte_is_cut_off_and_gets_no_mail():
     taken, is_over = [], threading.Event()
 
