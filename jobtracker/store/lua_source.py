@@ -31,6 +31,26 @@ from jobtracker.store.schema import lua_tables
 NAME = "@LIBRARY@"
 """Stands for the name of the library, which depends on its source."""
 
+_BEGIN = "if not redis_call then find_globals() end PREFIX = ARGV[1]"
+
+_GLOBALS = {
+    name: name.replace(".", "_") if "." in name else f"lua_{name}"
+    for name in (
+        *("redis.call", "cmsgpack.pack", "cmsgpack.unpack", "math.floor", "math.max", "string.format"),
+        *("ipairs", "pairs", "tonumber", "unpack"),
+    )
+}
+"""What is called often, and its local name: a global one is looked up in two tables with each call, and the server
+guards these. They are found with the first call, for a server that loads a library has only some of them yet."""
+
+_CALL_OF_A_GLOBAL = re.compile(
+    rf"--.*|(?<![\w.:])(?:{'|'.join(re.escape(name) for name in _GLOBALS)})(?=\()"  # not in comments
+)
+
+_SCALAR = str | int | float
+
+_NAMED = re.compile(r"--.*|\b[A-Z_]+(?:\.\w+)?\b")  # not in comments
+
 _INCLUDE = re.compile(r"^--- @include (\S+)$", re.MULTILINE)
 
 
@@ -60,14 +80,21 @@ def parts(commands: Iterable[str], keep_s: int = 0, *, reads_only: bool = False)
     for name in commands if reads_only else ["lib/fencing", *commands]:
         _resolve(name, texts, [])
     tables = _tables(keep_s)
-    constants = {name: value for name, value in tables.items() if isinstance(value, str | int | float)}
-    texts = {name: _with_constants(text, constants) for name, text in texts.items()}
-    found = [("", f"local {name} = {lua_table(value)}") for name, value in tables.items() if name not in constants]
+    constants = _constants(tables)
+    texts = {name: _with_local_names(_with_constants(text, constants)) for name, text in texts.items()}
+    local_names = ", ".join(_GLOBALS.values())
+    found = [("", f"local {local_names}\nlocal function find_globals() {local_names} = {', '.join(_GLOBALS)} end")]
+    used = {name for text in texts.values() for name in _NAMED.findall(text)}
+    found += [
+        ("", f"local {name} = {lua_table(value)}")
+        for name, value in tables.items()
+        if name in used and name not in constants
+    ]
     found += [(name, text) for name, text in texts.items() if name not in commands]
     found.append(("", "local COMMANDS = {}"))
     for name in commands:
         command = name.partition("/")[2]
-        found.append(("", f"function COMMANDS.{command}(KEYS, ARGV)\nPREFIX = ARGV[1]"))
+        found.append(("", f"function COMMANDS.{command}(KEYS, ARGV)\n{_BEGIN}"))
         found += [(name, texts[name]), ("", f"end\n{_registration(command, reads_only=reads_only)}")]
     return found
 
@@ -84,10 +111,23 @@ def _resolve(name: str, texts: dict[str, str], above: list[str]) -> None:
     texts[name] = text
 
 
+def _constants(tables: Mapping[str, object]) -> dict[str, object]:
+    """What is one value by its name, and what is one in a table by both names (`PLACE.status`)."""
+    found: dict[str, object] = {name: value for name, value in tables.items() if isinstance(value, _SCALAR)}
+    for name, table in tables.items():
+        if isinstance(table, Mapping):
+            found |= {f"{name}.{key}": value for key, value in table.items() if isinstance(value, _SCALAR)}
+    return found
+
+
 def _with_constants(text: str, constants: Mapping[str, object]) -> str:
     """The same text with values in the place of their names: Lua lets a library have 200 local names."""
-    names = rf"--.*|\b(?:{'|'.join(constants)})\b"  # not in comments
-    return re.sub(names, lambda found: lua_table(constants[found[0]]) if found[0] in constants else found[0], text)
+    return _NAMED.sub(lambda found: lua_table(constants[found[0]]) if found[0] in constants else found[0], text)
+
+
+def _with_local_names(text: str) -> str:
+    """The same text with local names in the place of global ones."""
+    return _CALL_OF_A_GLOBAL.sub(lambda found: _GLOBALS.get(found[0], found[0]), text)
 
 
 def _registration(command: str, *, reads_only: bool) -> str:

@@ -14,9 +14,12 @@
 -- were seen the longest ago first: their jobs stay as they are.
 --- @include lib/keys
 
+local load_group, save_group, new_group, enter_group, leave_group
+do -- its own names are free again behind it
+
 local MOST_GROUPS, MOST_NAMES, HOURS, LONGEST_NAME = 10000, 20, 168, 100
 
-local function load_group(id)
+function load_group(id)
   local packed = redis.call('GET', key('failure', id))
   return packed and cmsgpack.unpack(packed)
 end
@@ -27,7 +30,7 @@ local function forget_group(id)
   redis.call('UNLINK', key('failure', id), key('failed_by', id))
 end
 
-local function save_group(id, group)
+function save_group(id, group)
   redis.call('SET', key('failure', id), cmsgpack.pack(group))
   redis.call('ZADD', key('failure_counts'), group.count, id)
   if redis.call('ZADD', key('failures'), 'GT', group.last, id) == 1 then
@@ -37,7 +40,7 @@ local function save_group(id, group)
   end
 end
 
-local function new_group(at) return { first = at, last = at, since = at, count = 0 } end
+function new_group(at) return { first = at, last = at, since = at, count = 0 } end
 
 local function count_name(group, what, name, n)
   if not name then return end
@@ -83,7 +86,7 @@ end
 
 -- A job has failed. Of a failure whose report does not say its group only the type is known, or what has happened.
 local KINDS = { lose = 'WorkerLost', quarantine = 'JobQuarantinedError', subs_failed = 'SubJobsFailed' }
-local function enter_group(rec, event, shape)
+function enter_group(rec, event, shape)
   if not rec.failure_group then
     rec.error_type = rec.error_type or KINDS[event] or 'Failed'
     rec.failure_group = redis.sha1hex(rec.error_type):sub(1, 12)
@@ -106,7 +109,7 @@ local function enter_group(rec, event, shape)
 end
 
 -- A job that had failed goes on, or (`takes_back`) has not failed with this error: that was inferred. What is listed was counted.
-local function leave_group(rec, takes_back)
+function leave_group(rec, takes_back)
   local id = rec.failure_group
   if not id or redis.call('ZREM', key('failed_by', id), rec.id) == 0 or not takes_back then return end
   local group = load_group(id)
@@ -115,4 +118,6 @@ local function leave_group(rec, takes_back)
   if group.regressed_at == rec.status_changed_at then group.regressed_at, group.regressed_in = nil, nil end
   local is_over = group.count == 0 and not group.mark and redis.call('EXISTS', key('failed_by', id)) == 0
   if is_over then forget_group(id) else save_group(id, group) end
+end
+
 end

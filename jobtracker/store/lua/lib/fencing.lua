@@ -7,6 +7,7 @@
 
 local function fenced(command)
   return function(KEYS, ARGV)
+    if not redis_call then find_globals() end
     local fence = table.remove(ARGV)
     PREFIX = ARGV[1]
     if fence ~= '' and redis.call('GET', key('leader')) ~= fence then

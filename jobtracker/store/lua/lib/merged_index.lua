@@ -78,6 +78,9 @@ local function open_index(sets, is_ascending, low, high, score, id)
   return list
 end
 
+local take_entries, skip_entries
+do -- its own names are free again behind it
+
 -- Fetches the next entries of a set that has none at hand, so many at most; false where it has no more.
 local function fetch_entries(list, set, most)
   local n = math.min(most, set.last - set.first + 1)
@@ -128,7 +131,7 @@ local function heapify(list, n)
 end
 
 -- The next entries, n or as many as there are: their ids, and their scores as texts.
-local function take_entries(list, n)
+function take_entries(list, n)
   if n > 0 and not list.is_heap then heapify(list, n) end
   local ids, scores, taken = {}, {}, 0
   while taken < n and list[1] do
@@ -157,7 +160,7 @@ local CLOSE = 40
 
 -- Steps over n entries of a list from which none was taken yet. In several sets it looks for the score up to which there
 -- are no more than that; within one score it goes step by step.
-local function skip_entries(list, n)
+function skip_entries(list, n)
   if #list > 1 and n > 0 and n < list.left then
     -- How many entries of each set are stepped over up to a score, between two of which that is known: where they are the
     -- same, there is nothing between them.
@@ -209,4 +212,6 @@ local function skip_entries(list, n)
     end
     list.left = list.left - n
   end
+end
+
 end

@@ -7,16 +7,15 @@
 --- @include lib/unique
 
 local HINTS_AT_ONCE = 20
-local STATUS, TYPE, RUN, PARENT, SUBS = PLACE.status, PLACE.type, PLACE.run, PLACE.parent, PLACE.subs
 
 -- Whether a job may go by a mode of commands/delete.lua; `rec` holds the fields by their places.
 local function may_go(rec, mode, before)
   if mode == 'trash' or mode == 'undo' then return true end
-  local unsent = mode == 'delete' and rec[RUN] == 0 and rec[STATUS] == 'pending'
-  if not SETTLED[rec[STATUS]] and not unsent then return false end
+  local unsent = mode == 'delete' and rec[PLACE.run] == 0 and rec[PLACE.status] == 'pending'
+  if not SETTLED[rec[PLACE.status]] and not unsent then return false end
   if mode ~= 'delete' and tonumber(rec[PLACE.status_changed_at]) >= before then return false end
-  if rec[SUBS] and not unsent then
-    local open = rec[SUBS]
+  if rec[PLACE.subs] and not unsent then
+    local open = rec[PLACE.subs]
     for _, name in ipairs({ 'subs_completed', 'subs_failed', 'subs_cancelled' }) do
       open = open - (rec[PLACE[name]] or 0)
     end
@@ -52,8 +51,8 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
       return 'missing'
     end
     if not may_go(rec, mode, before) then return 'illegal' end
-    if mode == 'alone' and (rec[PARENT] or rec[SUBS]) then return 'apart' end
-    if (mode == 'delete' or mode == 'expire') and is_held(rec[PARENT]) then return 'illegal' end
+    if mode == 'alone' and (rec[PLACE.parent] or rec[PLACE.subs]) then return 'apart' end
+    if (mode == 'delete' or mode == 'expire') and is_held(rec[PLACE.parent]) then return 'illegal' end
     if rec[PLACE.unique] then release_unique(rec[PLACE.unique], id) end
     if rec[PLACE.large] then remove_values(id, { 'payload', 'args', 'result' }) end
     gone[id] = true
@@ -64,19 +63,19 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
     local at, n = #doomed, #seldom
     doomed[at + 1], doomed[at + 2] = key('job', id), key('data', id)
     seldom[n + 1], seldom[n + 2], seldom[n + 3] = key('log', id), key('history', id), key('executions', id)
-    if rec[SUBS] then
+    if rec[PLACE.subs] then
       local subs = mode ~= 'undo' and redis.call('ZRANGE', key('subs', id), 0, -1) or {}
       for first = 1, #subs, 1000 do
         redis.call('SADD', key('trash'), unpack(subs, first, math.min(first + 999, #subs)))
       end
       seldom[n + 4], seldom[n + 5] = key('subs', id), key('outcomes', id)
     end
-    if rec[TYPE] == 'jobtracker.bulk' then seldom[#seldom + 1] = key('bulk', id) end -- core/job.py, BULK_TYPE
-    local own = { id = id, run = rec[RUN] or 0, priority = rec[PLACE.priority] or NORMAL, type = rec[TYPE] }
-    collect(key('entered', rec[STATUS], kind_of(own)), id)
-    types[key('type', rec[TYPE])] = rec[TYPE]
-    collect(key('type', rec[TYPE]), id)
-    local group = rec[STATUS] == 'failed' and rec[PLACE.failure_group]
+    if rec[PLACE.type] == 'jobtracker.bulk' then seldom[#seldom + 1] = key('bulk', id) end -- core/job.py, BULK_TYPE
+    local own = { id = id, run = rec[PLACE.run] or 0, priority = rec[PLACE.priority] or NORMAL, type = rec[PLACE.type] }
+    collect(key('entered', rec[PLACE.status], kind_of(own)), id)
+    types[key('type', rec[PLACE.type])] = rec[PLACE.type]
+    collect(key('type', rec[PLACE.type]), id)
+    local group = rec[PLACE.status] == 'failed' and rec[PLACE.failure_group]
     if group then collect(key('failed_by', group), id) end
     ids[#ids + 1] = id
     runs[#runs + 1] = task_id(own)
