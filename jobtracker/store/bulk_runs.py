@@ -147,7 +147,8 @@ class BulkWriter(JobWriter):
         self, job_ids: Sequence[str], run_id: str, priority: Priority, by: str = ""
     ) -> list[Outcome]:
         """Give jobs another priority; illegal of those that were started. The arguments are those of `tag_all`."""
-        calls = [self._call(job_id, 1, by, 2, "priority", priority, "bulk", run_id) for job_id in job_ids]
+        fields = {"priority": priority, "bulk": run_id}
+        calls = [self._update_call(job_id, fields, {}, unsent_only=True, by=by) for job_id in job_ids]
         return list(map(Outcome, self._functions.call_many(self.client, "update", calls)))
 
     def _call(self, job_id: str, *args: str | int) -> Call:

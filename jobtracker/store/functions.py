@@ -6,7 +6,6 @@ https://redis.io/docs/latest/develop/programmability/functions-intro/
 """
 
 import hashlib
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from jobtracker.connection.client import RedisClient
 from jobtracker.connection.cluster import ClusterClient
 from jobtracker.store.libraries import made_here
 from jobtracker.store.lua_source import NAME, render
-from jobtracker.store.pipeline import Args, Call, Calls, ClusterCalls, FencedError, PendingCalls, batched
+from jobtracker.store.pipeline import Args, Call, Calls, ClusterCalls, FencedError, PendingCalls, batched, packed
 
 
 class Library:
@@ -66,7 +65,7 @@ class Library:
             return [self.call(client, command, *calls[0])]
         answers: dict[int, Any] = {}
         for some in batched(_bundles(calls), _BUNDLES):
-            packed = [_packed(command, [calls[n] for n in bundle]) for bundle in some]
+            packed = [_together(command, [calls[n] for n in bundle]) for bundle in some]
             for bundle, each in zip(some, self.begin(client, "batch", packed).answers(), strict=True):
                 answers.update(zip(bundle, each, strict=False))  # an error is the last of its bundle's answers
         for answer in answers.values():
@@ -76,7 +75,7 @@ class Library:
 
     def call_together(self, client: RedisClient, command: str, calls: Calls) -> list[Any]:
         """Call a command for each `(key, args)` of one partition, in order and in one step: nobody else is served."""
-        return list(self.begin(client, "batch", [_packed(command, calls)]).answers()[0])
+        return list(self.begin(client, "batch", [_together(command, calls)]).answers()[0])
 
     def call_all(self, client: RedisClient, command: str, calls: Iterable[tuple[str, Args]]) -> None:
         """Call a command for each `(key, args)`, in any order; while the server is at one the next one is made up."""
@@ -137,9 +136,9 @@ def _bundles(calls: Calls) -> Iterator[list[int]]:
         yield from batched(of_one, _BUNDLE)
 
 
-def _packed(command: str, calls: Calls) -> tuple[str, Args]:
-    text = json.dumps([([key], list(map(str, args))) for key, args in calls], ensure_ascii=False)
-    return calls[0][0], [calls[0][1][0], command, text]
+def _together(command: str, calls: Calls) -> tuple[str, Args]:
+    bundle = [([key], [each if each.__class__ is bytes else str(each) for each in args]) for key, args in calls]
+    return calls[0][0], [calls[0][1][0], command, packed(bundle)]
 
 
 class _FencedLibrary(Library):
@@ -153,4 +152,4 @@ class _FencedLibrary(Library):
         return self._library.begin(client, f"fenced_{command}", fenced)
 
 
-__all__ = ["CHECKED_EVERY_S", "Args", "Call", "Calls", "FencedError", "Library", "PendingCalls", "batched"]
+__all__ = ["CHECKED_EVERY_S", "Args", "Call", "Calls", "FencedError", "Library", "PendingCalls", "batched", "packed"]

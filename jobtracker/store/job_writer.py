@@ -12,7 +12,7 @@ from jobtracker.errors import UniqueKeyTakenError
 from jobtracker.store.changes import Change, NewJob, Verdict
 from jobtracker.store.functions import Library
 from jobtracker.store.keys import Keys, Partition
-from jobtracker.store.pipeline import Call, PendingCalls
+from jobtracker.store.pipeline import Call, PendingCalls, packed
 
 T = TypeVar("T")
 
@@ -193,23 +193,10 @@ class JobWriter:
         sent: str | int = "",
     ) -> Call:
         """What `apply` is to send, for `report` and `report_all`; it may be sent more than once."""
-        fields, data = fields or {}, data or {}
         part = self.keys.of(job_id)
-        args: list[str | int | float] = [
-            part.prefix,
-            job_id,
-            event,
-            now_ms() if at_ms is None else at_ms,
-            "" if run is None else run,
-            "" if attempt is None else attempt,
-            lease or "",
-            execution or "",
-            sent,
-            len(fields),
-            *_flat(fields),
-            *_flat(data),
-        ]
-        return part("job", job_id), args
+        at_ms = now_ms() if at_ms is None else at_ms
+        report = (job_id, event, at_ms, run, attempt, lease or "", execution or "", sent, fields or {}, data or {})
+        return part("job", job_id), (part.prefix, packed(*report))
 
     def apply_many(
         self,
@@ -251,11 +238,14 @@ class JobWriter:
             unsent_only: It is illegal once the job was sent or began.
             by: The caller, for its history.
         """
-        fields, data = fields or {}, data or {}
+        call = self._update_call(job_id, fields or {}, data or {}, unsent_only=unsent_only, by=by)
+        return Outcome(self._functions.call(self.client, "update", *call))
+
+    def _update_call(
+        self, job_id: str, fields: Mapping[str, str | int], data: Mapping[str, str], *, unsent_only: bool, by: str
+    ) -> Call:
         part = self.keys.of(job_id)
-        args: list[str | int | float] = [part.prefix, job_id, int(unsent_only), by, len(fields)]
-        args += [*_flat(fields), *_flat(data)]
-        return Outcome(self._functions.call(self.client, "update", part("job", job_id), args))
+        return part("job", job_id), (part.prefix, packed(job_id, unsent_only, by, fields, data))
 
     def append_log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
         """Append `(time in ms, level, message)` lines to a job's log."""
@@ -266,9 +256,9 @@ class JobWriter:
 
     def _new(self, job: NewJob, at_ms: int) -> Call:
         part = self.keys.of(job.id)
-        args: list[str | int | float] = [part.prefix, job.id, at_ms, _recorded_by(job)]
-        args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
-        return part("job", job.id), args
+        subs = [each for sub in job.subs.items() for each in sub]
+        call = packed(job.id, at_ms, _recorded_by(job), job.fields, job.data, subs)
+        return part("job", job.id), (part.prefix, call)
 
     def _notified_call(self, job_id: str, left: str, *, settled: bool) -> Call:
         part = self.keys.of(job_id)
@@ -326,7 +316,3 @@ def _recorded_by(job: NewJob) -> int:
 def verdict_of(verdict: str, grandparent: str, run: int, status: str) -> Verdict:
     """What a parent makes of it, of an answer of `notify_parent`."""
     return Verdict(verdict, grandparent or None, run, _STATUSES.get(status))
-
-
-def _flat(mapping: Mapping[Any, Any]) -> list[Any]:
-    return [part for pair in mapping.items() for part in pair]

@@ -1,9 +1,10 @@
 """Calls of a library's functions: sent at once, answered later."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
+import msgpack
 from redis.exceptions import ConnectionError, MovedError, ResponseError, TimeoutError  # noqa: A004 (redis-py's own names)
 
 from jobtracker.connection.client import RedisClient, give_back, is_away
@@ -11,7 +12,7 @@ from jobtracker.connection.cluster import ClusterClient
 
 T = TypeVar("T")
 
-Args = Sequence[str | int | float]
+Args = Sequence[str | int | float | bytes]
 Call = tuple[str, Args]
 """A key and the further arguments of a command."""
 Calls = Sequence[Call]
@@ -180,17 +181,29 @@ def _commands(function: str, calls: Calls) -> list[bytes]:
 
     redis-py's own way of doing that takes several times as long.
     """
-    head = f"\r\n$5\r\nFCALL\r\n${len(function)}\r\n{function}\r\n$1\r\n1\r\n"
+    head = f"\r\n$5\r\nFCALL\r\n${len(function)}\r\n{function}\r\n$1\r\n1\r\n".encode()
     sent = []
     for key, args in calls:
-        texts = [key, *[arg if arg.__class__ is str else str(arg) for arg in args]]
-        text = "".join([f"${len(each)}\r\n{each}\r\n" for each in texts])
-        if not text.isascii():
-            values = [each.encode(errors="replace") for each in texts]
-            sent += [f"*{len(texts) + 3}{head}".encode(), *(b"$%d\r\n%s\r\n" % (len(v), v) for v in values)]
-        else:
-            sent.append(f"*{len(texts) + 3}{head}{text}".encode())
+        values = [each if each.__class__ is bytes else str(each).encode(errors="replace") for each in (key, *args)]
+        sent += [b"*%d%b" % (len(values) + 3, head), *[b"$%d\r\n%b\r\n" % (len(each), each) for each in values]]
     return [b"".join(sent)]
+
+
+def packed(*values: Any) -> bytes:
+    """Some values, at most 15, as one argument: their MessagePack, one after the other.
+
+    A function of the server unpacks it in a fraction of the time that it takes to read as many arguments. Whole
+    numbers of more than 64 bits, and what MessagePack does not know, are texts there.
+    """
+    try:
+        text = msgpack.packb(values, use_bin_type=False, default=_plain)
+    except UnicodeEncodeError:  # half a character; to say so for each call takes longer
+        text = msgpack.packb(values, use_bin_type=False, default=_plain, unicode_errors="replace")
+    return bytes(text[1:])  # without the head of the list, which is one byte
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def batched(items: Iterable[T], most: int) -> Iterator[list[T]]:

@@ -1,10 +1,9 @@
 -- create: record a job, unless it is there; attach sub-jobs to it, unless they are.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, now (ms), '1' if the process that records it sends its first run next, '2' if a message of Celery
---          code with its own id is on its way, '3' as '2', if the job that sends it for its chain was itself sent
---          again, n, n field/value pairs of the record, m, m field/value pairs of the data, then position/id pairs of
---          sub-jobs
+-- ARGV     prefix, packed: id, now (ms), who records it: 1 if that process sends its first run next, 2 if a message of Celery
+--          code with its own id is on its way, 3 as 2, if the job that sends it for its chain was itself sent again, else 0;
+--          fields of the record, of the data, and a list of positions and ids of sub-jobs
 -- Outcomes applied (created), duplicate (was there), sent_again (had settled: the message is that of a new run), deleted
 --          (must not come back), missing (no fields, and it is not there), 'taken <id>' (another job has its unique key)
 -- A parent whose failure was inferred, and that gets another sub-job, is open again.
@@ -12,43 +11,34 @@
 -- the next of a chain its arguments, with the result of the job before it.
 -- A worker may have recorded it first, where its publisher could not reach the store: it does not know the family.
 --- @include lib/state_machine
-local id, now = ARGV[2], tonumber(ARGV[3])
-local at = 5
-local function pairs_of()
-  local n = tonumber(ARGV[at])
-  local list = {}
-  for i = at + 1, at + 2 * n do list[#list + 1] = ARGV[i] end
-  at = at + 2 * n + 1
-  return list
-end
-local fields, data = pairs_of(), pairs_of()
+local id, now, by, fields, data, all_subs = cmsgpack.unpack(ARGV[2])
 
-local sent = (ARGV[4] == '2' or ARGV[4] == '3') and tonumber(value_in(fields, 'queued'))
+local sent = by > 1 and tonumber(fields.queued)
 local outcome = 'duplicate'
-local is_large = value_in(fields, 'large')
+local is_large = fields.large
 local rec, deleted_at = load_record(id, key('tombstone', id))
 if not rec then
   if deleted_at and not (sent and sent > (tonumber(deleted_at) or sent)) then
-    if is_large then discard_unwritten(id, data, 1) end
+    if is_large then discard_unwritten(id, data) end
     return 'deleted'
   end
-  if #fields == 0 then return 'missing' end
-  if not (value_in(fields, 'type') and value_in(fields, 'priority')) then
+  if next(fields) == nil then return 'missing' end
+  if not (fields.type and fields.priority) then
     return redis.error_reply('ERR A job needs a type and a priority.')
   end
   rec = created_record(id, fields, now)
   local holder = rec.unique and take_unique(rec.unique, 'pending', id)
-  if holder and ARGV[4] > '1' then rec.unique = nil -- its message is on its way
+  if holder and by > 1 then rec.unique = nil -- its message is on its way
   elseif holder then
-    if is_large then discard_unwritten(id, data, 1) end
+    if is_large then discard_unwritten(id, data) end
     return 'taken ' .. holder
   end
   if deleted_at then redis.call('DEL', key('tombstone', id)) end -- its id is used anew
-  if ARGV[4] == '1' then
+  if by == 1 then
     rec.run, rec.queued = 1, now
     await_confirmation(rec, now)
   end
-  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+  set_data(id, data)
   add_kind(rec)
   redis.call('ZADD', key('type', rec.type), now, id)
   add_to_index(rec, now)
@@ -61,33 +51,33 @@ local is_changed = outcome == 'applied'
 -- or begun, this says no more than what it bears.
 local function retell()
   if rec.link and rec.link ~= 'body' then
-    rec.link = value_in(fields, 'sent_by') == rec.sent_by and 'sent' or nil -- else it was sent by itself
+    rec.link = fields.sent_by == rec.sent_by and 'sent' or nil -- else it was sent by itself
   end
   for _, name in ipairs(OF_A_MESSAGE) do
     rec[name] = nil
-    local value = value_in(fields, name)
+    local value = fields[name]
     if value then set_field(rec, name, value) end
   end
   for _, name in ipairs(rec.large and { 'payload', 'args' } or {}) do
-    remove_values(id, { name }, value_in(data, OBJECT_FIELD[name]))
+    remove_values(id, { name }, data[OBJECT_FIELD[name]])
   end
   rec.large = rec.large or is_large
   redis.call('HDEL', key('data', id), unpack(DATA_OF_A_MESSAGE))
-  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+  set_data(id, data)
   is_changed = true
 end
-if outcome == 'duplicate' and sent and value_in(fields, 'run') == '1' then
+if outcome == 'duplicate' and sent and tonumber(fields.run) == 1 then
   -- What was announced, has settled before it was sent, and was not called off. The next of a chain stays as it is where
   -- that sends it after all, but for one that was sent again.
   local announced = not rec.queued and rec.deliveries == 0 and not rec.inferred
   local is_next = rec.link and rec.link ~= 'body'
-  if not is_next or value_in(fields, 'sent_by') == rec.sent_by then
-    announced = announced and not rec.cancel and (not is_next or ARGV[4] == '3')
+  if not is_next or fields.sent_by == rec.sent_by then
+    announced = announced and not rec.cancel and (not is_next or by == 3)
   end
-  local is_repeated = is_sent_by_job(rec) and value_in(fields, 'sent_by') == rec.sent_by and ARGV[4] ~= '3'
+  local is_repeated = is_sent_by_job(rec) and fields.sent_by == rec.sent_by and by ~= 3
   local is_new = not is_repeated and is_another_message(rec, sent) and not is_also_sent(rec, sent)
   if SETTLED[rec.status] and (announced or is_new) then
-    apply_event(rec, { event = 'send_again', at = now, pairs = { 'queued', sent } })
+    apply_event(rec, { event = 'send_again', at = now, fields = { queued = sent } })
     retell()
     outcome = 'sent_again'
   elseif rec.reused == rec.run and rec.queued == sent then -- and its worker has told that it began
@@ -99,19 +89,19 @@ if outcome == 'duplicate' and sent and value_in(fields, 'run') == '1' then
   end
 end
 local function add(name)
-  local value = value_in(fields, name)
+  local value = fields[name]
   if not value or rec[name] then return false end
   set_field(rec, name, value)
   is_changed = true
   return true
 end
-local run = value_in(fields, 'run')
-local is_of_its_run = not run or tonumber(run) == rec.run or tonumber(run) == 1 and rec.reused == rec.run
+local run = tonumber(fields.run)
+local is_of_its_run = not run or run == rec.run or run == 1 and rec.reused == rec.run
 -- Its worker may have recorded it, and its start be on its way.
 local is_its_message = rec.deliveries > 0 or not rec.queued or rec.queued == sent
 if outcome == 'duplicate' and is_its_message then
   for _, name in ipairs({ 'chain', 'options' }) do
-    local value = value_in(data, name)
+    local value = data[name]
     if value then redis.call('HSETNX', key('data', id), name, value) end
   end
   for _, name in ipairs({ 'parent', 'next', 'request_id' }) do
@@ -124,8 +114,8 @@ if outcome == 'duplicate' and is_of_its_run and not rec.executing and not SETTLE
       if rec.large then remove_values(id, { 'payload', 'args', 'result' }) end
       rec.large = rec.large or is_large
       redis.call('DEL', key('data', id))
-      if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
-      rec.masked = value_in(fields, 'masked')
+      set_data(id, data)
+      rec.masked = fields.masked
       if rec.link == 'announced' or rec.link == 'outdated' then rec.link = 'sent' end
     end
   end
@@ -149,21 +139,22 @@ local function tell_of(subs)
 end
 
 local AT_ONCE = 1000 -- of a command's arguments
-local is_new = at < #ARGV and redis.call('EXISTS', key('subs', id)) == 0
-for first = at, #ARGV - 1, AT_ONCE do
-  local last, subs = math.min(first + AT_ONCE, #ARGV + 1) - 1, {}
-  if is_new then redis.call('ZADD', key('subs', id), unpack(ARGV, first, last)) end
+local is_new = #all_subs > 0 and redis.call('EXISTS', key('subs', id)) == 0
+for first = 1, #all_subs, AT_ONCE do
+  local last, subs = math.min(first + AT_ONCE - 1, #all_subs), {}
+  if is_new then redis.call('ZADD', key('subs', id), unpack(all_subs, first, last)) end
   for i = first, last, 2 do
-    if is_new or redis.call('ZADD', key('subs', id), 'NX', ARGV[i], ARGV[i + 1]) == 1 then subs[#subs + 1] = ARGV[i + 1] end
+    local sub = all_subs[i + 1]
+    if is_new or redis.call('ZADD', key('subs', id), 'NX', all_subs[i], sub) == 1 then subs[#subs + 1] = sub end
   end
   tell_of(subs)
 end
-if rec.link and value_in(data, 'chain') then redis.call('HDEL', key('data', id), 'chain') end -- its first job keeps it
+if rec.link and data.chain then redis.call('HDEL', key('data', id), 'chain') end -- its first job keeps it
 if attached > 0 then
   rec.subs = redis.call('ZCARD', key('subs', id))
   if follows_from_sub_jobs(rec) then apply_event(rec, { event = 'reopen', at = now }) end
 end
-if is_large and outcome ~= 'applied' then discard_unwritten(id, data, 1) end
+if is_large and outcome ~= 'applied' then discard_unwritten(id, data) end
 if rec.expires and not SETTLED[rec.status] then redis.call('ZADD', key('expiring'), rec.expires, id) end
 save_record(rec)
 return outcome

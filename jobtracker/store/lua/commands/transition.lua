@@ -1,11 +1,11 @@
 -- transition: apply one event to one job.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, event, now (ms), run, attempt (each '' where the reporter does not know it), the lease that must
+-- ARGV     prefix, packed: id, event, now (ms), run, attempt (each nil where the reporter does not know it), the lease that must
 --          still hold the job ('' for any; NOBODY: none may), the execution that reports (its id, the incarnation of its
 --          worker where the id is not known, or ''), when its message was sent, as that says (ms; 'new': it does not say,
---          and was not delivered before; '?': nobody knows; '': the run is known from the record, not from a task id), n,
---          n field/value pairs for the record, field/value pairs for the data
+--          and was not delivered before; '?': nobody knows; '': the run is known from the record, not from a task id),
+--          fields of the record, and of the data
 -- A job that has settled is held by no worker, though its record names one.
 -- A start that runs though it is stale (of a message of Celery code's that nobody has called off) is answered as of its
 -- own run, and running. A start that was told before is a duplicate. What an execution reports that does not count is
@@ -14,8 +14,8 @@
 --          cancel was asked for, 1 if its parent does not know yet that a sub-job runs, 1 if it runs and others wait for
 --          its end, 1 if its run bears the job's own id though it is not the first', with spaces in between: a client reads
 --          one text several times faster; where it has a parent or a next in its chain {that, parent or '', next or ''}
--- The pairs are written only where the event was applied as it came. Among those of the data, arguments take the place
+-- The fields are written only where the event was applied as it came. Among those of the data, arguments take the place
 -- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
 --- @include lib/transition
-local answer = transition(ARGV)
+local answer = transition(ARGV[2])
 return answer

@@ -9,7 +9,7 @@
 -- the caller sees to that, as to a parent in another partition.
 --- @include lib/parents
 --- @include lib/transition
-local answer, rec, before, parent_waits = transition(ARGV)
+local answer, rec, before, parent_waits, at = transition(ARGV[2])
 if not rec or not rec.parent then return answer end
 if not SETTLED[rec.status] and not SETTLED[before] then
   return rec.status == 'running' and not parent_waits and answer[1] or answer
@@ -17,7 +17,7 @@ end
 if rec.next and SETTLED[rec.status] and rec.status ~= 'completed' then return answer end
 local parent = load_other(rec.parent)
 if not parent then return answer end
-local notice = { sub = rec.id, record = rec, at = tonumber(ARGV[4]), has_partitions = true, named_elsewhere = {} }
+local notice = { sub = rec.id, record = rec, at = at, has_partitions = true, named_elsewhere = {} }
 local verdict = notify_parent(parent, notice)
 if verdict[1] == 'unnamed' then return answer end
 if verdict[1] == 'waiting' and not parent_waits then return answer[1] end

@@ -30,7 +30,9 @@ local function record_next_part(draft, root)
   end
 
   for n = 4, #part do
-    local fields, jobs = unpack(part[n])
+    local given, jobs = unpack(part[n])
+    local fields = {}
+    for i = 1, #given, 2 do fields[given[i]] = given[i + 1] end
     local rec = created_record(nil, fields, now)
     if is_started then rec.run, rec.queued = 1, now end
     local packed = encode_record(rec)

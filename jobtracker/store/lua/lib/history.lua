@@ -2,9 +2,9 @@
 --- @include lib/keys
 --- @include lib/record
 
--- A report is a table: event, at (ms), run and attempt (nil where the reporter does not know them), pairs (field, value, … for
--- the record, or nil), execution (the one that reports, or nil).
-local NO_PAIRS = {}
+-- A report is a table: event, at (ms), run and attempt (nil where the reporter does not know them), fields (of the record, or
+-- nil), execution (the one that reports, or nil).
+local NO_FIELDS = {}
 
 -- Keeps what the record does not say, or is about to forget, of any but the simple course: a list of JSON objects with event,
 -- at (ms), run, attempt, worker, reason, eta. Further
@@ -17,11 +17,11 @@ local NEW_RUN = { rerun = true, relaunch = true, await = true, send_again = true
 local HISTORY = 100
 local function append_history(rec, report, takes_back)
   local entry = { event = report.event, at = report.at, run = report.run or rec.run, attempt = report.attempt or rec.attempt }
-  local was, pairs_given = {}, report.pairs or NO_PAIRS
+  local was = {}
   for i = 1, #IN_SNAPSHOT do was[IN_SNAPSHOT[i]] = rec[IN_SNAPSHOT[i]] end
   entry.worker = was.worker
-  for i = 1, #pairs_given, 2 do
-    if OF_AN_ENTRY[pairs_given[i]] then entry[pairs_given[i]] = pairs_given[i + 1] end
+  for name, value in pairs(report.fields or NO_FIELDS) do
+    if OF_AN_ENTRY[name] then entry[name] = value end
   end
   if takes_back == nil then entry.late = true end
   if takes_back then

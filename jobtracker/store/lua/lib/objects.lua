@@ -16,10 +16,17 @@ local function remove_values(id, values, kept)
 end
 
 -- Discards the objects of data that was not written. A report may come twice: what it wrote the first time stays.
-local function discard_unwritten(id, data, first)
-  for i = first, #data, 2 do
-    if VALUE_OF[data[i]] and not OBJECT_FIELD[data[i]] and redis.call('HGET', key('data', id), data[i]) ~= data[i + 1] then
-      discard_object(data[i + 1])
+local function discard_unwritten(id, data)
+  for name, value in pairs(data) do
+    if VALUE_OF[name] and not OBJECT_FIELD[name] and redis.call('HGET', key('data', id), name) ~= value then
+      discard_object(value)
     end
   end
+end
+
+-- Writes further data of a job.
+local function set_data(id, data)
+  local args = {}
+  for name, value in pairs(data) do args[#args + 1], args[#args + 2] = name, value end
+  if #args > 0 then redis.call('HSET', key('data', id), unpack(args)) end
 end

@@ -93,7 +93,7 @@ local function infer_for_parent(rec, event, notice, now)
     save_record(rec)
     return { 'unnamed', '', rec.run, rec.status, unnamed }
   end
-  local report = { event = event, at = now, pairs = text and { 'reason', shortened(text, LONGEST_REASON) } }
+  local report = { event = event, at = now, fields = text and { reason = shortened(text, LONGEST_REASON) } }
   if apply_event(rec, report) ~= 'applied' then return parent_answer(rec, 'waiting') end
   if text then
     redis.call('HSET', key('data', rec.id), 'error', cjson.encode({ type = rec.error_type, message = text }))
@@ -101,10 +101,10 @@ local function infer_for_parent(rec, event, notice, now)
   return parent_answer(rec, 'settled')
 end
 
-local NOT_BY_CHORD = { 'reason', 'Celery\'s chord may not call it: a part of it could not be stored' }
+local NOT_BY_CHORD = { reason = 'Celery\'s chord may not call it: a part of it could not be stored' }
 local function call_parent_task(rec, now)
   if rec.callback_mode == 'anew' then -- as another run: if Celery's chord calls it after all, that is rejected
-    apply_event(rec, { event = 'relaunch', at = now, pairs = NOT_BY_CHORD })
+    apply_event(rec, { event = 'relaunch', at = now, fields = NOT_BY_CHORD })
   end
   rec.callback_mode = 'called'
   if rec.reused == rec.run then rec.reused = nil end -- we send it, under the run's own task id

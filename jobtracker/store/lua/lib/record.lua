@@ -9,7 +9,10 @@
 local function began_ms(execution) return tonumber(execution:match('^%d+')) end
 local function incarnation_of(execution) return execution:match('^%d+%-(.*)%-') end
 
-local function set_field(rec, name, value) rec[name] = IS_NUMBER[name] and tonumber(value) or value end
+local function set_field(rec, name, value)
+  if IS_NUMBER[name] then rec[name] = tonumber(value) or value
+  else rec[name] = type(value) == 'number' and text_of(value) or value end
+end
 
 -- Defaults are not stored: numbers that are 0 (but the run), a normal priority, a name and a task that are the same as the
 -- type; of a settled job when it finished (that is when it came to its status) and the lease that its execution names.
@@ -92,17 +95,11 @@ end
 -- As JobRecord.task_id.
 local function task_id(rec) return rec.run > 1 and rec.run ~= rec.reused and rec.id .. RUN_MARK .. rec.run or rec.id end
 
--- The record of a job that is new.
+-- The record of a job that is new, with these fields.
 local function created_record(id, fields, now)
   local rec = new_record(id)
   rec.status, rec.created, rec.status_changed_at = 'pending', now, now
   if SCHEMA > 1 then rec.schema = SCHEMA end
-  for i = 1, #fields, 2 do set_field(rec, fields[i], fields[i + 1]) end
+  for name, value in pairs(fields) do set_field(rec, name, value) end
   return rec
-end
-
-local function value_in(pairs_given, name)
-  for i = 1, #pairs_given, 2 do
-    if pairs_given[i] == name then return pairs_given[i + 1] end
-  end
 end

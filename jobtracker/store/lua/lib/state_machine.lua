@@ -26,12 +26,12 @@ local function displace(rec, lease)
   return losses, table.concat(unknown, ' ')
 end
 
--- Enters into the record what an event sets and clears; `moved` where its status has changed. Among the report's pairs may be
+-- Enters into the record what an event sets and clears; `moved` where its status has changed. Among the report's fields may be
 -- `unanswered` and `failure_shape`, which are not kept in the record.
 local SENDS = { enqueue = true, rerun = true, relaunch = true, retry = true, requeue = true, replace = true }
 local function update_record(rec, report, moved)
   local event, now, run, attempt, execution = report.event, report.at, report.run, report.attempt, report.execution
-  local pairs_given = report.pairs or NO_PAIRS
+  local fields = report.fields or NO_FIELDS
   if moved then rec.status_changed_at = now end
   if rec.inferred and (REPORTED[event] or event == 'reopen') then
     rec.inferred, rec.finished = nil, nil
@@ -41,7 +41,7 @@ local function update_record(rec, report, moved)
     if MIDWAY[event] then rec.executing = '1' end
   end
   if event == 'start' and rec.executing and rec.run == run and rec.attempt == attempt then
-    local losses, displaced = displace(rec, value_in(pairs_given, 'lease'))
+    local losses, displaced = displace(rec, fields.lease)
     rec.losses, rec.displaced = math.max(losses, rec.losses), displaced ~= '' and displaced or nil
   elseif event == 'retry' or NEW_RUN[event] or SETTLED[rec.status] then
     rec.displaced = nil
@@ -89,11 +89,11 @@ local function update_record(rec, report, moved)
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
   if event == 'cancel' then rec.cancel = rec.cancel or now end
-  for i = 1, #pairs_given, 2 do set_field(rec, pairs_given[i], pairs_given[i + 1]) end
+  for name, value in pairs(fields) do set_field(rec, name, value) end
   if SETTLED[rec.status] then
     rec.finished, rec.executing, rec.eta = now, nil, nil
-    if INFERENCE[event] then rec.inferred = value_in(pairs_given, 'inferred') or event end
-    if rec.inferred and value_in(pairs_given, 'unanswered') then await_backend(rec.id, now) end
+    if INFERENCE[event] then rec.inferred = fields.inferred or event end
+    if rec.inferred and fields.unanswered then await_backend(rec.id, now) end
   end
   if SENDS[event] then
     count_sent(rec, now)
@@ -110,11 +110,11 @@ end
 -- Its verdict follows from its sub-jobs, not from a lost worker.
 local function follows_from_sub_jobs(rec) return rec.inferred == 'subs_failed' or rec.inferred == 'subs_cancelled' end
 
--- The pairs without a reason: who asked for a cancel has given it already.
-local function without_reason(more)
+-- The fields without a reason: who asked for a cancel has given it already.
+local function without_reason(fields)
   local kept = {}
-  for i = 1, #more, 2 do
-    if more[i] ~= 'reason' then kept[#kept + 1] = more[i]; kept[#kept + 1] = more[i + 1] end
+  for name, value in pairs(fields) do
+    if name ~= 'reason' then kept[name] = value end
   end
   return kept
 end
@@ -141,8 +141,8 @@ local function update_executions(rec, report, is_next, corrected)
 end
 
 -- The report that a job was called off, in the place of one that something else happened.
-local function as_cancelled(report, pairs_given, execution)
-  return { event = 'cancelled', at = report.at, run = report.run, attempt = report.attempt, pairs = pairs_given,
+local function as_cancelled(report, fields, execution)
+  return { event = 'cancelled', at = report.at, run = report.run, attempt = report.attempt, fields = fields,
     execution = execution }
 end
 
@@ -154,7 +154,7 @@ local function waits_since(rec)
   return since and math.max(since, rec.eta or 0)
 end
 
--- Applies a report to a loaded record, which is to be saved then. Its pairs are written if its event is applied as it came.
+-- Applies a report to a loaded record, which is to be saved then. Its fields are written if its event is applied as it came.
 -- Returns the outcome, and the event that was really applied.
 local function apply_event(rec, report)
   local event, now, run, attempt = report.event, report.at, report.run, report.attempt
@@ -173,8 +173,8 @@ local function apply_event(rec, report)
   if event == 'start' and rec.inferred == 'quarantine' then return 'refused', event end
   if rec.cancel then
     if event == 'start' or event == 'relaunch' then report, event = as_cancelled(report), 'cancelled'
-    elseif event == 'cancelled' and report.pairs then
-      report = as_cancelled(report, without_reason(report.pairs), report.execution)
+    elseif event == 'cancelled' and report.fields then
+      report = as_cancelled(report, without_reason(report.fields), report.execution)
     end
   end
   local execution = report.execution
@@ -225,7 +225,7 @@ local function apply_event(rec, report)
   end
   if event == 'retry' then totals.count('retried', totals.label_of(rec.type), 1) end
   if to == 'failed' then totals.count_failure(rec) end
-  if moved and to == 'failed' then enter_group(rec, event, value_in(report.pairs or NO_PAIRS, 'failure_shape')) end
+  if moved and to == 'failed' then enter_group(rec, event, (report.fields or NO_FIELDS).failure_shape) end
   local concerns = rec.parent and (SETTLED[to] or SETTLED[before]) or rec.next and SETTLED[to] and to ~= 'completed'
   if moved and concerns then await_notification(rec.id, now) end
   if moved and rec.parent and SETTLED[before] then rec.reopen_count = rec.reopen_count + 1 end
