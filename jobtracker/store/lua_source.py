@@ -84,7 +84,7 @@ def parts(commands: Iterable[str], keep_s: int = 0, *, reads_only: bool = False)
     texts = {name: _with_local_names(_with_constants(text, constants)) for name, text in texts.items()}
     local_names = ", ".join(_GLOBALS.values())
     found = [("", f"local {local_names}\nlocal function find_globals() {local_names} = {', '.join(_GLOBALS)} end")]
-    used = {name for text in texts.values() for name in _NAMED.findall(text)}
+    used = {name.partition(".")[0] for text in texts.values() for name in _NAMED.findall(text)}
     found += [
         ("", f"local {name} = {lua_table(value)}")
         for name, value in tables.items()
