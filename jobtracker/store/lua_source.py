@@ -26,7 +26,7 @@ from jobtracker.store.keys import (
     PREFIXES,
 )
 from jobtracker.store.queue_series import AT_QUEUE, KEEP_S, SLOT_MS
-from jobtracker.store.schema import lua_tables
+from jobtracker.store.schema import PLACES, lua_tables
 
 NAME = "@LIBRARY@"
 """Stands for the name of the library, which depends on its source."""
@@ -50,6 +50,8 @@ _CALL_OF_A_GLOBAL = re.compile(
 _SCALAR = str | int | float
 
 _NAMED = re.compile(r"--.*|\b[A-Z_]+(?:\.\w+)?\b")  # not in comments
+
+_FIELD = re.compile(r"--.*|\brec\.(\w+)")
 
 _INCLUDE = re.compile(r"^--- @include (\S+)$", re.MULTILINE)
 
@@ -121,7 +123,11 @@ def _constants(tables: Mapping[str, object]) -> dict[str, object]:
 
 
 def _with_constants(text: str, constants: Mapping[str, object]) -> str:
-    """The same text with values in the place of their names: Lua lets a library have 200 local names."""
+    """The same text with values in the place of their names: Lua lets a library have 200 local names.
+
+    A record has its fields by their places, and the text by their names (`lua/lib/record.lua`).
+    """
+    text = _FIELD.sub(lambda found: f"rec[{PLACES[found[1]]}]" if found[1] in PLACES else found[0], text)
     return _NAMED.sub(lambda found: lua_table(constants[found[0]]) if found[0] in constants else found[0], text)
 
 

@@ -316,10 +316,9 @@ def lua_tables() -> dict[str, object]:
     return {
         "SCHEMA": SCHEMA,
         "PLACE": PLACES,
-        "NAME": NAMES,
         "IS_NUMBER": frozenset(field.name for field in FIELDS if field.is_number),
         "DEFAULT": {
-            field.name: field.default
+            field.place: field.default
             for field in FIELDS
             if type(field.default) in {int, Priority} and not field.is_required
         },

@@ -54,7 +54,7 @@ local function retell()
     rec.link = fields.sent_by == rec.sent_by and 'sent' or nil -- else it was sent by itself
   end
   for _, name in ipairs(OF_A_MESSAGE) do
-    rec[name] = nil
+    rec[PLACE[name]] = nil
     local value = fields[name]
     if value then set_field(rec, name, value) end
   end
@@ -90,7 +90,7 @@ if outcome == 'duplicate' and sent and tonumber(fields.run) == 1 then
 end
 local function add(name)
   local value = fields[name]
-  if not value or rec[name] then return false end
+  if not value or rec[PLACE[name]] then return false end
   set_field(rec, name, value)
   is_changed = true
   return true

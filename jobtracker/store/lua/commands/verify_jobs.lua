@@ -42,9 +42,9 @@ local function check_family(rec)
     if status and told[status] then told[status] = told[status] + 1 end
   end
   for field, wanted in pairs(told) do
-    if rec[field] ~= wanted then
-      differs('family', field, rec.id, rec[field], wanted, function()
-        rec[field] = wanted
+    if rec[PLACE[field]] ~= wanted then
+      differs('family', field, rec.id, rec[PLACE[field]], wanted, function()
+        rec[PLACE[field]] = wanted
         save_record(rec)
       end)
     end
@@ -65,8 +65,8 @@ local function check_other(name, id)
 end
 
 local function contradicts(rec, field, wanted)
-  differs('record', field, rec.id, rec[field], wanted, function()
-    rec[field] = wanted
+  differs('record', field, rec.id, rec[PLACE[field]], wanted, function()
+    rec[PLACE[field]] = wanted
     save_record(rec)
   end)
 end

@@ -34,7 +34,7 @@ do
       return
     end
     local entry = { id = rec.id, was = was[PLACE.status], lost = rec.inferred and LOST[rec.inferred], group_is = rec.group_is }
-    for i = 1, #FIELDS do entry[FIELDS[i]] = rec[FIELDS[i]] end
+    for i = 1, #FIELDS do entry[FIELDS[i]] = rec[PLACE[FIELDS[i]]] end
     redis.call('XADD', key('announcements'), '*', 'job', cjson.encode(entry))
   end
 end

@@ -18,7 +18,7 @@ local HISTORY = 100
 local function append_history(rec, report, takes_back)
   local entry = { event = report.event, at = report.at, run = report.run or rec.run, attempt = report.attempt or rec.attempt }
   local was = {}
-  for i = 1, #IN_SNAPSHOT do was[IN_SNAPSHOT[i]] = rec[IN_SNAPSHOT[i]] end
+  for i = 1, #IN_SNAPSHOT do was[IN_SNAPSHOT[i]] = rec[PLACE[IN_SNAPSHOT[i]]] end
   entry.worker = was.worker
   for name, value in pairs(report.fields or NO_FIELDS) do
     if OF_AN_ENTRY[name] then entry[name] = value end

@@ -1,5 +1,5 @@
 -- keys: the names of keys. A command's first argument is the prefix of a partition; it touches keys with that prefix only.
--- The loader (functions.py) puts tables in front that Python renders: KEY (keys.PREFIXES), PLACE, NAME, IS_NUMBER, DEFAULT,
+-- The loader (functions.py) puts tables in front that Python renders: KEY (keys.PREFIXES), PLACE, IS_NUMBER, DEFAULT (by places),
 -- OF_A_RUN, IN_SNAPSHOT, OF_A_MESSAGE, DATA_OF_A_MESSAGE, OF_AN_ENTRY, OBJECT_FIELD, VALUE_OF, SCHEMA (schema), MATRIX, REPORTED,
 -- MIDWAY, INFERENCE, SETTLED, NORMAL (lifecycle), LOG_GAMMA, TOTAL, BUCKETS, SUMMED (histograms), FLOW (flow_series), LET_GO,
 -- NOBODY, MOST_QUEUES, MOST_RELEASE_SERIES, MOST_NAMED, MOST_LABELS, MOST_COUNTED (keys), AT_QUEUE, QUEUE_SLOT_MS,

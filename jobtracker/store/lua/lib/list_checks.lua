@@ -36,7 +36,7 @@ local function stored(fields, name)
     return fields[PLACE.finished] or SETTLED[fields[PLACE.status]] and fields[PLACE.status_changed_at] or nil
   end
   if name == 'name' then return fields[PLACE.name] or fields[PLACE.type] end
-  return fields[PLACE[name]] or DEFAULT[name]
+  return fields[PLACE[name]] or DEFAULT[PLACE[name]]
 end
 
 local function is_between(value, wanted) return value and value >= wanted[1] and value <= wanted[2] or false end

@@ -54,6 +54,9 @@ local function shortened(text, longest)
   return (text:sub(1, longest - 3):gsub('[\194-\244][\128-\191]*$', '')) .. '\226\128\166'
 end
 
+-- Where a parent's record counts those of a terminal status.
+local OF_SUBS = { completed = PLACE.subs_completed, failed = PLACE.subs_failed, cancelled = PLACE.subs_cancelled }
+
 -- Notices overtake each other. Where the sub-job's own record is at hand, in this partition, it knows best. Another one's was
 -- read before, and may be out of date by now: who has left a terminal status is further than who has not (`left`), and
 -- between two times who has settled is. Without a record the later run counts. Returns false where the notice is old.
@@ -71,10 +74,9 @@ local function count_sub_job(rec, notice)
   local outcome = run .. (left > 0 and '.' .. left or '') .. ':' .. status
   if known ~= outcome then
     redis.call('HSET', key('outcomes', rec.id), notice.sub, outcome)
-    if known_status and SETTLED[known_status] then
-      rec['subs_' .. known_status] = rec['subs_' .. known_status] - 1
-    end
-    if SETTLED[status] then rec['subs_' .. status] = rec['subs_' .. status] + 1 end
+    local was, is = OF_SUBS[known_status or ''], OF_SUBS[status]
+    if was then rec[was] = rec[was] - 1 end
+    if is then rec[is] = rec[is] + 1 end
   end
   return true
 end
@@ -123,7 +125,7 @@ local function notify_parent(rec, notice)
   drop_notification(notice.sub) -- in this call, with any verdict
   if not rec or not redis.call('ZSCORE', key('subs', rec.id), notice.sub) then return { 'missing', '', 0, '' } end
   local own = notice.record
-  if own then notice.run, notice.status, notice.left = own.run, own.status, 0 end
+  if own then notice.run, notice.status, notice.left = own[PLACE.run], own[PLACE.status], 0 end
   if not count_sub_job(rec, notice) then return parent_answer(rec, 'waiting') end
   local event = next_step_of(rec)
   if event == 'call' then return call_parent_task(rec, now) end

@@ -76,7 +76,7 @@ local function update_record(rec, report, moved)
     elseif event == 'relaunch' then
       rec.relaunched = rec.relaunched + 1
     end
-    for i = 1, #OF_A_RUN do rec[OF_A_RUN[i]] = nil end
+    for i = 1, #OF_A_RUN do rec[PLACE[OF_A_RUN[i]]] = nil end
     rec.run, rec.attempt, rec.queued = math.max(rec.run, rec.voided_run) + 1, 0, now
     if event == 'await' or event == 'send_again' then
       rec.queued = nil
