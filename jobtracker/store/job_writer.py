@@ -1,6 +1,7 @@
 """Writes single jobs: records them, and applies events to them."""
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
@@ -266,23 +267,31 @@ class JobWriter:
 
     @staticmethod
     def _change(answer: Any) -> Change:
-        states, parent, following, *verdict = (answer, None, None) if isinstance(answer, str) else answer
-        outcome, before, after, run, attempt, losses, cancel, parent_waits, waited_for, reused = states.split(" ")
-        return Change(
-            _OUTCOMES[outcome],
-            _STATUSES.get(before),
-            _STATUSES.get(after),
-            int(run),
-            int(attempt),
-            parent or None,
-            cancel == "1",
-            following or None,
-            int(losses),
-            parent_waits == "1",
-            waited_for == "1",
-            reused == "1",
-            verdict_of(*verdict) if verdict else None,
-        )
+        if isinstance(answer, str):
+            return _change_of(answer)
+        states, parent, following, *verdict = answer
+        told = verdict_of(*verdict) if verdict else None
+        return _change_of(states)._replace(parent=parent or None, next=following or None, verdict=told)
+
+
+@functools.lru_cache(maxsize=1000)
+def _change_of(states: str) -> Change:
+    """The first part of an answer of `transition`. There are few, so most are known."""
+    outcome, before, after, run, attempt, losses, cancel, parent_waits, waited_for, reused = states.split(" ")
+    return Change(
+        _OUTCOMES[outcome],
+        _STATUSES.get(before),
+        _STATUSES.get(after),
+        int(run),
+        int(attempt),
+        None,
+        cancel == "1",
+        None,
+        int(losses),
+        parent_waits == "1",
+        waited_for == "1",
+        reused == "1",
+    )
 
 
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
