@@ -76,6 +76,7 @@ class MaintenanceRunner:
                 self.pruner.forget_queues,
                 self.objects.step,
                 self._libraries.remove_unused,
+                self._libraries.remove_strange,
             ):
                 leadership.renew()
                 step()

@@ -10,7 +10,7 @@ def test_maintenance_removes_the_library_of_a_release_that_has_gone(own_project)
     job_id = own_project.send("kept", 1)
     gone, alive = Library(["count_jobs", "get_history"]), Library(["count_jobs", "list_ids"])
     now_ms = server_ms(client, keys("libraries"))
-    for library, silent_ms in ((gone, 700_000), (alive, 60_000)):
+    for library, silent_ms in ((gone, 200_000), (alive, 20_000)):
         library.load(client)
         client.zadd(keys("libraries"), {library.name: now_ms - silent_ms})
     try:

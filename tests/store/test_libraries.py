@@ -1,8 +1,11 @@
 """Function libraries that nobody uses any more are removed, and those that somebody uses are not."""
 
 import pytest
+from support.liveness import wait_until
 from support.sample_jobs import create_job
 
+from jobtracker.connection.client import connect
+from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.store.functions import Library
 from jobtracker.store.libraries import Libraries, made_here
 from jobtracker.store.writer import JobStore
@@ -40,8 +43,24 @@ def test_a_library_goes_when_no_process_has_said_that_it_uses_it_for_a_while(cli
 
 
 def test_libraries_of_others_stay(client, keys, library):
-    assert Libraries(client, keys, set()).remove_unused(after_s=-1) == []
+    libraries = Libraries(client, keys, set())
+    assert libraries.remove_unused(after_s=-1) == []
+    assert libraries.remove_strange() == []
     assert loaded(client, library.name)
+
+
+def test_a_library_that_nobody_has_named_goes_after_a_while(tmp_path, keys):
+    with EmbeddedRedis(tmp_path) as server, connect(server.url, timeout_s=10) as client:
+        left, named, own = (Library([command]) for command in ("append_log", "delete", "watch"))
+        for each in (left, named, own):
+            each.load(client)
+        client.function_load("#!lua name=of_another_program\nredis.register_function('f', function() end)")
+        Libraries(client, keys, {named.name}).renew()
+        libraries = Libraries(client, keys, {own.name})
+        assert libraries.remove_strange(after_s=0.05) == []
+        wait_until(lambda: libraries.remove_strange(after_s=0.05) == [left.name])
+        assert not loaded(client, left.name)
+        assert all(loaded(client, name) for name in (named.name, own.name, "of_another_program"))
 
 
 def test_a_process_whose_library_was_removed_loads_it_again_with_its_next_call(client, keys, queries):
