@@ -14,6 +14,7 @@ from jobtracker.store.changes import Change, NewJob, Verdict
 from jobtracker.store.functions import Library
 from jobtracker.store.keys import Keys, Partition
 from jobtracker.store.pipeline import Call, PendingCalls, packed
+from jobtracker.store.records import by_places
 
 T = TypeVar("T")
 
@@ -258,7 +259,7 @@ class JobWriter:
     def _new(self, job: NewJob, at_ms: int) -> Call:
         part = self.keys.of(job.id)
         subs = [each for sub in job.subs.items() for each in sub]
-        call = packed(job.id, at_ms, _recorded_by(job), job.fields, job.data, subs)
+        call = packed(job.id, at_ms, _recorded_by(job), by_places(job.fields), job.data, subs)
         return part("job", job.id), (part.prefix, call)
 
     def _notified_call(self, job_id: str, left: str, *, settled: bool) -> Call:

@@ -51,7 +51,7 @@ _SCALAR = str | int | float
 
 _NAMED = re.compile(r"--.*|\b[A-Z_]+(?:\.\w+)?\b")  # not in comments
 
-_FIELD = re.compile(r"--.*|\brec\.(\w+)")
+_FIELD = re.compile(r"--.*|\b(rec|new)\.(\w+)")
 
 _INCLUDE = re.compile(r"^--- @include (\S+)$", re.MULTILINE)
 
@@ -125,10 +125,14 @@ def _constants(tables: Mapping[str, object]) -> dict[str, object]:
 def _with_constants(text: str, constants: Mapping[str, object]) -> str:
     """The same text with values in the place of their names: Lua lets a library have 200 local names.
 
-    A record has its fields by their places, and the text by their names (`lua/lib/record.lua`).
+    A record (`rec`, or `new`, what is given of a new one) has its fields by their places, and the text by their names.
     """
-    text = _FIELD.sub(lambda found: f"rec[{PLACES[found[1]]}]" if found[1] in PLACES else found[0], text)
+    text = _FIELD.sub(_by_place, text)
     return _NAMED.sub(lambda found: lua_table(constants[found[0]]) if found[0] in constants else found[0], text)
+
+
+def _by_place(found: re.Match[str]) -> str:
+    return f"{found[1]}[{PLACES[found[2]]}]" if found[2] in PLACES else found[0]
 
 
 def _with_local_names(text: str) -> str:

@@ -1,6 +1,6 @@
 """Fetching records of jobs; `lua/lib/record.lua` writes them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from redis.client import NEVER_DECODE
 from jobtracker.connection.client import RedisClient
 from jobtracker.store.keys import Keys
 from jobtracker.store.pipeline import batched
-from jobtracker.store.schema import JobRecord, decode
+from jobtracker.store.schema import FIELDS, PLACES, JobRecord, decode
 
 _AT_ONCE = 500
 """Records of one command: less than a millisecond of the server's time."""
@@ -46,3 +46,23 @@ def fetch(client: RedisClient, keys: Keys, job_ids: Iterable[str]) -> list[JobRe
 def ask(pipe: Any, keys: Keys, job_id: str) -> None:
     """Ask for a record, with what else a pipeline asks for; `decode` reads the answer."""
     pipe.execute_command("GET", keys("job", job_id), **{NEVER_DECODE: True})
+
+
+_KINDS: dict[str, type] = {field.name: int if field.is_number else str for field in FIELDS}
+
+
+def by_places(fields: Mapping[str, str | int]) -> dict[int, str | int]:
+    """Fields of a record by their places, with values as they are stored."""
+    return {
+        PLACES[name]: value if value.__class__ is _KINDS[name] else _as_stored(name, value)
+        for name, value in fields.items()
+    }
+
+
+def _as_stored(name: str, value: str | int) -> str | int:
+    if _KINDS[name] is str:
+        return str(value)
+    try:
+        return int(value)
+    except ValueError:  # as it was given: the doctor reports it
+        return value

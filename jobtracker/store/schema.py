@@ -316,7 +316,7 @@ def lua_tables() -> dict[str, object]:
     return {
         "SCHEMA": SCHEMA,
         "PLACE": PLACES,
-        "IS_NUMBER": frozenset(field.name for field in FIELDS if field.is_number),
+        "IS_NUMBER": frozenset(field.place for field in FIELDS if field.is_number),
         "DEFAULT": {
             field.place: field.default
             for field in FIELDS

@@ -31,9 +31,9 @@ local function record_next_part(draft, root)
 
   for n = 4, #part do
     local given, jobs = unpack(part[n])
-    local fields = {}
-    for i = 1, #given, 2 do fields[given[i]] = given[i + 1] end
-    local rec = created_record(nil, fields, now)
+    local rec = {}
+    for i = 1, #given, 2 do set_field(rec, given[i], given[i + 1]) end
+    new_record(rec, nil, now)
     if is_started then rec.run, rec.queued = 1, now end
     local packed = encode_record(rec)
     for i = 1, #jobs do

@@ -13,7 +13,7 @@ local function incarnation_of(execution) return execution:match('^%d+%-(.*)%-') 
 local function set_field(rec, name, value)
   local place = PLACE[name]
   if not place then return end -- it is about the report
-  if IS_NUMBER[name] then rec[place] = tonumber(value) or value
+  if IS_NUMBER[place] then rec[place] = tonumber(value) or value
   else rec[place] = type(value) == 'number' and text_of(value) or value end
 end
 
@@ -92,11 +92,10 @@ end
 -- As JobRecord.task_id.
 local function task_id(rec) return rec.run > 1 and rec.run ~= rec.reused and rec.id .. RUN_MARK .. rec.run or rec.id end
 
--- The record of a job that is new, with these fields.
-local function created_record(id, fields, now)
-  local rec = setmetatable({ id = id }, DEFAULTS)
-  rec.status, rec.created, rec.status_changed_at = 'pending', now, now
+-- Makes the record of a job that is new of its fields, by their places.
+local function new_record(rec, id, now)
+  setmetatable(rec, DEFAULTS)
+  rec.id, rec.status, rec.created, rec.status_changed_at = id, 'pending', now, now
   if SCHEMA > 1 then rec.schema = SCHEMA end
-  for name, value in pairs(fields) do set_field(rec, name, value) end
   return rec
 end
