@@ -27,8 +27,10 @@ def active() -> "Spans | None":
     api = sys.modules.get("opentelemetry.trace")
     if api is None:
         return None
-    provider = api.get_tracer_provider()
     known, spans = _last
+    if spans is None and known is not None and getattr(api, "_TRACER_PROVIDER", known) is None:
+        return None  # none was set since it was found that there is none: the API would look at the environment again
+    provider = api.get_tracer_provider()
     if provider is not known:
         spans = None
         if type(provider).__name__ not in _NOT_SET_UP:
