@@ -1,5 +1,7 @@
 """Which tasks of an app are tracked, and as what."""
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 from celery import Task
@@ -28,6 +30,11 @@ class TaskFilter:
         self.keep = tracking.settings.store_arguments
         self._known: dict[Task, TrackedTask] = {}  # of the tasks that are here
 
+    @functools.cached_property
+    def _tasks(self) -> Mapping[str, Task]:
+        tasks: Mapping[str, Task] = self.app.tasks  # where Celery takes a lock each time
+        return tasks
+
     def find(self, name: str, kwargs: Any = None) -> TrackedTask | None:
         """The job type of a task, and what may be kept of its arguments; None where it is not tracked.
 
@@ -38,7 +45,7 @@ class TaskFilter:
             name: The task's name.
             kwargs: Its keyword arguments; they say which task is mapped.
         """
-        task = self.app.tasks.get(name)
+        task = self._tasks.get(name)
         if (known := self._known.get(task)) is not None:
             return known
         if mapped := mapped_task(name, kwargs):
@@ -61,7 +68,7 @@ class TaskFilter:
         """Whether a task's signals concern us; one that replaced a declared task goes on as that task's job."""
         if task.app is not self.app or task.name == SEND:
             return False
-        if task.name == ACCUMULATE or task.name in MAPS:
+        if not self.only_declared or task.name == ACCUMULATE or task.name in MAPS:
             return True
         replaces = (getattr(request, "replaced_task_nesting", None) or 0) > 0
-        return replaces or not self.only_declared or declaration_of(task) is not None
+        return replaces or declaration_of(task) is not None
