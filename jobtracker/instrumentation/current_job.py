@@ -68,6 +68,18 @@ class CurrentJob:
         log_budget: How much of what its task logs may still go into its log.
     """
 
+    reused = alone = resent = _cancelled = False
+    stopped: str | None = None
+    quarantined: str | None = None
+    record: NewJob | None = None
+    start: Report | None = None
+    arguments: MaskedArguments | None = None
+    labels = NO_LABELS
+    unrecorded = NOTHING
+    trace: "Execution | None" = None
+    log_budget: LineBudget | None = None
+    _asked_at = _reported_at = float("-inf")
+
     def __init__(
         self,
         tracking: Tracking | None,
@@ -79,26 +91,12 @@ class CurrentJob:
         execution: str | None = None,
     ) -> None:
         self.sent = sent
-        self.reused = False
         self.id = job_id
         self.run = run
         self.attempt = attempt
         self.execution = execution
-        self.stopped: str | None = None
-        self.quarantined: str | None = None
-        self.alone = False
-        self.resent = False
-        self.record: NewJob | None = None
-        self.start: Report | None = None
-        self.arguments: MaskedArguments | None = None
-        self.labels = NO_LABELS
-        self.unrecorded = NOTHING
-        self.trace: Execution | None = None
-        self.log_budget: LineBudget | None = None
         self._tracking = tracking
         self._task = task
-        self._cancelled = False
-        self._asked_at = self._reported_at = float("-inf")
 
     def is_job_of(self, task_id: str) -> bool:
         """Whether a task id is one of its own."""

@@ -63,12 +63,13 @@ class TaskReports:
 
     def begin(self, task: Task, request: Any, task_id: str) -> tuple[CurrentJob, Report]:
         """The job of a task that is about to run, which its request has from now on, and the report of its start."""
-        message_sent = sent(request, request.delivery_info)
+        headers = vars(request)
+        message_sent = sent(headers, request.delivery_info)
         job_id, run = job_and_run_of(task_id)
         execution = new_execution(self.worker.incarnation)
         job = CurrentJob(self.tracking, task, job_id, run, request.retries or 0, message_sent, execution)
         request.jobtracker = job
-        job.labels = labels_in(request)
+        job.labels = labels_in(headers)
         self._note_masked(task, request, job)
         fields: Fields = {"worker": request.hostname or "", "lease": self.worker.incarnation}
         if task.acks_late:

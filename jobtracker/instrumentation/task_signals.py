@@ -183,7 +183,8 @@ class TaskSignals:
         try:
             self._conclude(sender, job, task_id, state, retval)
         finally:
-            end_process(job, state, retval)
+            if job.trace is not None:
+                end_process(job, state, retval)
             job.start = None  # it holds the request, which holds the job: neither would go at once
 
     def _conclude(self, sender: Task, job: CurrentJob, task_id: str, state: str | None, retval: Any) -> None:
