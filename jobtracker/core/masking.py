@@ -202,6 +202,29 @@ class Stored(NamedTuple):
 NOTHING = Stored({}, {})
 
 
+def stored_of_call(
+    rule: ArgumentRule,
+    args: Iterable[Any],
+    kwargs: Mapping[str, Any],
+    args_repr: str | None,
+    kwargs_repr: str | None,
+    ahead: int = 0,
+) -> Stored:
+    """What is recorded of a plain Celery call, as `stored_when_sent`.
+
+    Args:
+        rule: The rule of its task.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        args_repr: As `stored_when_sent` has it; and so `kwargs_repr`.
+        kwargs_repr: See there.
+        ahead: As `ArgumentRule.mask_arguments` has it.
+    """
+    if rule.keep == "repr" and not rule.mask and args_repr and kwargs_repr:  # as most: no argument is looked at
+        return Stored({}, {"arguments_repr": _both(args_repr, kwargs_repr)})
+    return stored_when_sent(rule, rule.mask_arguments(args, kwargs, ahead), args_repr, kwargs_repr)
+
+
 def stored_when_sent(
     rule: ArgumentRule, masked_args: MaskedArguments, args_repr: str | None, kwargs_repr: str | None
 ) -> Stored:

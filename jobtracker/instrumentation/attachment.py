@@ -12,6 +12,7 @@ from jobtracker.broker.tracking_redis import redis_of_broker
 from jobtracker.connection.urls import without_passwords
 from jobtracker.errors import TrackingDisabledError
 from jobtracker.instrumentation.beat import Beat
+from jobtracker.instrumentation.publish_signals import Publication
 from jobtracker.instrumentation.task_signals import TaskSignals
 from jobtracker.instrumentation.worker_lifecycle import WorkerLifecycle
 from jobtracker.jobs.sending import being_sent
@@ -151,15 +152,15 @@ class Attachment:
                 return send(name, args, kwargs, *further, **options)
             publishing = self._parts.signals.publishing
             publishing.mask_arguments(name, args, kwargs, options)
-            publishing.add_labels(options)
-            claim = (
-                None if being_sent.get() is not None else publishing.unique_calls.claim(name, args, kwargs, options)
-            )
-            if claim is not None:
-                if claim.holder is not None:
-                    return publishing.unique_calls.joined(claim)
-                options["task_id"] = claim.task_id
-            with publishing.sending(options, claim):
+            publication = Publication(publishing, options)
+            if being_sent.get() is None:
+                publishing.add_labels(publication)
+                publication.claim = claim = publishing.unique_calls.claim(name, args, kwargs, options)
+                if claim is not None:
+                    if claim.holder is not None:
+                        return publishing.unique_calls.joined(claim)
+                    options["task_id"] = claim.task_id
+            with publication:
                 return send(name, args, kwargs, *further, **options)
 
         self.app.send_task = send_task

@@ -13,7 +13,7 @@ from jobtracker.broker.headers import REQUEST_ID_HEADER, called, sender, terms
 from jobtracker.core.job import job_and_run_of
 from jobtracker.core.labels import NO_LABELS, Labels, joined, labels_in
 from jobtracker.core.lifecycle import Priority
-from jobtracker.core.masking import ArgumentRule, stored_when_sent
+from jobtracker.core.masking import ArgumentRule, stored_of_call
 from jobtracker.jobs.chains import in_order, is_body, kept, kept_options, rest_in, steps_of
 from jobtracker.jobs.stored_calls import why_not_sendable
 from jobtracker.store.changes import NewJob
@@ -70,6 +70,8 @@ class MessageReader:
         options: Mapping[str, Any] | None = None,
         labels: Labels = NO_LABELS,
         goes_on: bool = False,
+        published: bool = False,
+        chained_anew: bool = False,
     ) -> list[NewJob]:
         """The jobs of a message: its own, the parents of that, and what its chain still holds.
 
@@ -83,12 +85,13 @@ class MessageReader:
             options: With which it is called; default: not known.
             labels: The tags of all of the jobs, and a name for the first: the job itself, or the parent of all.
             goes_on: The job before it in its chain sends it. What follows it is kept with the first job of the chain.
+            published: As `NewJob` has it, of the message's own job.
+            chained_anew: The same.
         """
         args, kwargs, embedded = body
-        found: list[NewJob] = []
         known = self.find(name, kwargs)
         if known is None:
-            return found
+            return []
         job_id, run = job_and_run_of(headers["id"])
         own = labels_in(headers)
         sending = _Sending(at_ms, self.priority_of(properties.get("priority")), *sender(headers), tags=labels.tags)
@@ -108,18 +111,21 @@ class MessageReader:
             fields["linked"] = "1"
         if headers.get(REQUEST_ID_HEADER):
             fields["request_id"] = headers[REQUEST_ID_HEADER]
-        place = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
-        following = in_order(embedded)
-        around = self._around(job_id, fields, place, [step for each in following for step in steps_of(each)], sending)
-        masked_args = known.arguments.mask_arguments(args, kwargs)
-        stored = stored_when_sent(known.arguments, masked_args, headers.get("argsrepr"), headers.get("kwargsrepr"))
+        following, around = in_order(embedded), []
+        if following or embedded.get("chord") or headers.get("group"):
+            place = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
+            steps = [step for each in following for step in steps_of(each)]
+            around = self._around(job_id, fields, place, steps, sending)
+        stored = stored_of_call(known.arguments, args, kwargs, headers.get("argsrepr"), headers.get("kwargsrepr"))
         data = stored.data | sending.data
         if following and not goes_on:
             data["chain"] = kept(following, self.may_be_stored)
         if options and (text := kept_options(options, self.may_be_stored)):
             record = JobRecord.of(job_id, fields | stored.fields)
             data |= {} if why_not_sendable(record, data) else {"options": text}
-        jobs = [NewJob(id=job_id, fields=fields | stored.fields, data=data), *around]
+        fields |= stored.fields
+        own_job = NewJob(id=job_id, fields=fields, data=data, published=published, chained_anew=chained_anew)
+        jobs = [own_job, *around]
         return _with_name(jobs, labels.name) if labels.name and not own.name else jobs
 
     def may_be_stored(self, signature: Mapping[str, Any]) -> bool:
@@ -222,8 +228,8 @@ class MessageReader:
         if signature.get("immutable"):
             fields["immutable"] = "1"
         ahead = 0 if signature.get("immutable") else 1  # what the tasks before it return
-        masked_args = known.arguments.mask_arguments(args, kwargs, ahead)
-        stored = stored_when_sent(known.arguments, masked_args, options.get("argsrepr"), options.get("kwargsrepr"))
+        reprs = options.get("argsrepr"), options.get("kwargsrepr")
+        stored = stored_of_call(known.arguments, args, kwargs, *reprs, ahead)
         return fields | stored.fields, stored.data
 
 

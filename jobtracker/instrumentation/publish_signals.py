@@ -2,13 +2,10 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any
 
-from celery import Celery
 from celery._state import get_current_task
 from kombu.utils.json import dumps
 
@@ -46,13 +43,18 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 
-@dataclass
 class Publication:
-    """The sending of one message by an app.
+    """The sending of one message: a block around it. If it fails, what `on_publish` recorded is taken back.
+
+    Args:
+        signals: Of the app that sends it. Celery's signal does not say which.
+        options: The options of the call.
 
     Attributes:
-        app: The app that sends it. Celery's signal does not say which.
-        options: The options of the call.
+        signals: See above.
+        options: See above.
+        current: The job whose task sends it.
+        labels: The labels of the call.
         jobs: The jobs of the message, its own first.
         outcomes: Returns the outcomes of recording them, or None if that has to wait; None after it was called.
         created: Ids of the jobs that were recorded because of it.
@@ -60,13 +62,28 @@ class Publication:
         span: Its span, where the process makes traces.
     """
 
-    app: Celery
-    options: dict[str, Any] = field(default_factory=dict)
-    jobs: list[NewJob] = field(default_factory=list)
-    outcomes: Callable[[], list[Outcome] | None] | None = None
-    created: list[str] = field(default_factory=list)
-    claim: Claim | None = None
-    span: "Span | None" = None
+    __slots__ = ("_token", "claim", "created", "current", "jobs", "labels", "options", "outcomes", "signals", "span")
+    _token: Token["Publication | None"]
+
+    def __init__(self, signals: "PublishSignals", options: dict[str, Any]) -> None:
+        self.signals = signals
+        self.options = options
+        self.current = job_of(get_current_task())
+        self.labels = _labels_around(self.current)
+        self.jobs: list[NewJob] = []
+        self.outcomes: Callable[[], list[Outcome] | None] | None = None
+        self.created: list[str] = []
+        self.claim: Claim | None = None
+        self.span: Span | None = None
+
+    def __enter__(self) -> None:
+        self._token = _publication.set(self)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        try:
+            self.signals.note_sent(self, error)
+        finally:
+            _publication.reset(self._token)
 
     def note(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Note what became of recording its jobs, and return it."""
@@ -119,17 +136,16 @@ class PublishSignals:
         no new job.
         """
         publication = _publication.get()
-        if publication is None or publication.app is not self.app:
+        if publication is None or publication.signals is not self:
             return
         if not headers or not headers.get("id"):  # protocol 1 has no headers
             return
         if being_sent.get() is not None:
             headers[SENT_HEADER] = 0
             return
-        task_id, at_ms = headers["id"], now_ms()
+        task_id, at_ms, current = headers["id"], now_ms(), publication.current
         job_id, run = job_and_run_of(task_id)
         queue = declare[0].name if declare else queue_of(routing_key)
-        current = job_of(get_current_task())
         if current is not None and (current.id, current.run) == (job_id, run):
             self._send_again(current, headers, queue)
             publication.span = self._spans.again(sender, body, headers, queue, current)
@@ -142,15 +158,18 @@ class PublishSignals:
         sent = at_ms
         if current is not None and isinstance(current.sent, int) and is_body_of(get_current_task(), task_id):
             sent = current.sent  # where its message is delivered again, Celery sends the body again: no new run
-        labels = _labels_around(current)
+        labels = publication.labels
+        is_own_run = sent == 0 or headers.get("replaced_task_nesting")  # of the run that goes on, or of ours
         jobs = self.reader.jobs(
             *(sender, headers, properties or {}, queue, body, sent or at_ms),
             options=publication.options,
             labels=labels,
             goes_on=goes_on,
+            published=not is_own_run,
+            chained_anew=current is not None and current.reused,
         )
         if jobs:
-            jobs = [self._set_apart(job) for job in jobs]
+            jobs = self._set_apart(jobs)
             headers[SENT_HEADER] = sent
             if labels.name and jobs[0].fields.get("name") == labels.name:  # else it names the parent
                 headers[NAME_HEADER] = labels.name
@@ -158,13 +177,11 @@ class PublishSignals:
                 jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
             if publication.claim and jobs[0].id == publication.claim.task_id:
                 jobs[0] = dataclasses.replace(jobs[0], fields={**jobs[0].fields, "unique": publication.claim.field})
-            chained_anew = current is not None and current.reused
-            is_own_run = sent == 0 or headers.get("replaced_task_nesting")  # of the run that goes on, or of ours
-            jobs[0] = dataclasses.replace(jobs[0], published=not is_own_run, chained_anew=chained_anew)
-            publication.span, publication.jobs = self._spans.begin(sender, jobs, headers, queue, current)
+            publication.span, jobs = self._spans.begin(sender, jobs, headers, queue, current)
+            publication.jobs = jobs
             publication.outcomes = self.tracking.reporter.begin_create(
-                self._without_repetition(publication.jobs),
-                Report(Notice.PUBLISHED, jobs[0].id, jobs=publication.jobs, at_ms=at_ms),
+                jobs if len(jobs) == 1 else self._without_repetition(jobs),
+                Report(Notice.PUBLISHED, job_id, jobs=jobs, at_ms=at_ms),
             )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
             self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
@@ -194,42 +211,29 @@ class PublishSignals:
             options["kwargsrepr"] = options.get("kwargsrepr") or masked_args.kwargs_repr
 
     @never_raises
-    def add_labels(self, options: dict[str, Any]) -> None:
+    def add_labels(self, publication: Publication) -> None:
         """Put the tags of a call, and its own name, into the headers of its message.
 
         The worker reads them there. Bad values are dropped first: with one, Celery could not make the message.
         """
-        given = options.get("headers") or {}
-        around = _labels_around(job_of(get_current_task()))
-        if being_sent.get() is not None or not (around.tags or any(name in given for name in HEADERS)):
+        around, given = publication.labels, publication.options.get("headers")
+        if not around.tags and not (given and any(name in given for name in HEADERS)):
             return
+        given = given or {}
         own = labels_in(given)
         labels = Labels(own.name, joined(around.tags, own.tags))
-        options["headers"] = {**without_labels(given), **as_headers(labels)}
+        publication.options["headers"] = {**without_labels(given), **as_headers(labels)}
 
-    @contextmanager
-    def sending(self, options: dict[str, Any], claim: Claim | None = None) -> Iterator[None]:
-        """Around Celery's sending of one message: where it fails, what `on_publish` recorded is taken back.
-
-        Args:
-            options: With which the task is called.
-            claim: To its unique key, if it has one.
-        """
-        publication = Publication(self.app, options, claim=claim)
-        token = _publication.set(publication)
-        try:
-            yield
-        except Exception as error:
-            self._note_created(publication)
-            self._report_failure(publication, error)
-            end_span(publication.span, error)
-            if claim is not None:
-                self.unique_calls.let_go(claim)
-            raise
-        finally:
-            self._note_created(publication)
-            end_span(publication.span)
-            _publication.reset(token)
+    def note_sent(self, publication: Publication, error: BaseException | None) -> None:
+        """Note what became of a message: it was sent, or it failed with an error."""
+        self._note_created(publication)
+        failure = error if isinstance(error, Exception) else None
+        if failure is not None:
+            self._report_failure(publication, failure)
+        if publication.span is not None:
+            end_span(publication.span, failure)
+        if failure is not None and publication.claim is not None:
+            self.unique_calls.let_go(publication.claim)
 
     @never_raises
     def _note_created(self, publication: Publication) -> None:
@@ -239,12 +243,18 @@ class PublishSignals:
                 known = self.tracking.store.create(*publication.jobs)
             self.tracking.applier.begin_anew(publication.jobs, publication.note(known))
 
-    def _set_apart(self, job: NewJob) -> NewJob:
-        """A job whose large arguments are in the object store."""
-        data = self.tracking.large_values.set_apart(job.id, job.data)
-        if data is job.data:
-            return job
-        return dataclasses.replace(job, fields={**job.fields, **large_in(data)}, data=data)
+    def _set_apart(self, jobs: list[NewJob]) -> list[NewJob]:
+        """Jobs whose large arguments are in the object store, if there is one."""
+        large_values = self.tracking.large_values
+        if large_values.objects is None:
+            return jobs
+        found = []
+        for job in jobs:
+            data = large_values.set_apart(job.id, job.data)
+            if data is not job.data:
+                job = dataclasses.replace(job, fields={**job.fields, **large_in(data)}, data=data)  # noqa: PLW2901
+            found.append(job)
+        return found
 
     def _without_repetition(self, jobs: list[NewJob]) -> list[NewJob]:
         """The jobs of a message; a parent that the message before had too only gets one more sub-job."""

@@ -10,7 +10,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple, TypeVar
 
 from celery import Task
@@ -56,16 +56,23 @@ class UniqueCalls:
 
     def claim(self, name: str, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Claim | None:
         """Claim the key of a call; None: it has none, or nobody can tell now, so it is sent."""
-        what = f"the unique key of {name} was not looked at"
-        return _unless_it_fails(what, lambda: self._claim(name, args, kwargs, options), None)
-
-    def _claim(self, name: str, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Claim | None:
-        task = self._app.tasks.get(name)
-        declared = declaration_of(task) if task is not None else None
-        unique = declared.unique if declared else None
-        if declared is None or unique is None or not _is_alone(options):
+        try:
+            task = self._tasks.get(name)
+            declared = declaration_of(task) if task is not None else None
+            if task is None or declared is None or declared.unique is None or not _is_alone(options):
+                return None
+            return self._claim(task, declared.unique, declared.job_type or name, args, kwargs)
+        except Exception as error:  # noqa: BLE001 (as in `_unless_it_fails`, which costs more, for each call)
+            _warn(f"the unique key of {name} was not looked at", error)
             return None
-        digest = _digest_of(task, declared.job_type or name, unique, args or (), kwargs or {})
+
+    @cached_property
+    def _tasks(self) -> Mapping[str, Task]:
+        tasks: Mapping[str, Task] = self._app.tasks  # where Celery takes a lock each time
+        return tasks
+
+    def _claim(self, task: Task, unique: UniqueCall, job_type: str, args: Any, kwargs: Any) -> Claim | None:
+        digest = _digest_of(task, job_type, unique, args or (), kwargs or {})
         return self._tracking.reporter.ask(lambda: self._claimed(digest, unique), None)
 
     def _claimed(self, digest: str, unique: UniqueCall) -> Claim:
@@ -99,8 +106,12 @@ def _unless_it_fails(what: str, ask: Callable[[], T], otherwise: T) -> T:
     try:
         return ask()
     except Exception as error:  # noqa: BLE001 (see above)
-        logger.warning("jobtracker: %s: %s: %s", what, type(error).__name__, error)
+        _warn(what, error)
         return otherwise
+
+
+def _warn(what: str, error: Exception) -> None:
+    logger.warning("jobtracker: %s: %s: %s", what, type(error).__name__, error)
 
 
 def _is_alone(options: Mapping[str, Any]) -> bool:

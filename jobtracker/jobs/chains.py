@@ -92,8 +92,13 @@ def _text_of(signature: Signature, may_be_stored: Callable[[Signature], bool]) -
 
 def kept_options(options: Mapping[str, Any], may_be_stored: Callable[[Signature], bool]) -> str | None:
     """What a call sets beyond its record, JSON; None: nothing, or it must not be stored."""
-    options = {**options, "headers": without_labels(options.get("headers") or {})}  # the record has the labels
     found = {name: value for name, value in options.items() if value and name not in _OF_THE_WAY}
+    if "headers" in found:
+        found["headers"] = without_labels(found["headers"])  # the record has the labels
+        if not found["headers"]:
+            del found["headers"]
+    if not found:
+        return None
     try:
         if not all(_all_in(each, may_be_stored) for each in _linked(found)):
             found = {name: value for name, value in found.items() if name not in {"link", "link_error"}}
