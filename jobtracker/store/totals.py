@@ -5,7 +5,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from operator import add
 
 import msgpack
@@ -177,11 +177,10 @@ def _add(totals: dict[str, Totals], label: str, more: Totals) -> None:
 def _read(string: bytes, size: int, cuts: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
     """The sums and both histograms of a string with counters of 8 or 4 bytes; the sums always have 8."""
     head = 8 * len(TOTALS)
-    string = string.ljust(head, b"\0")
-    sums = _numbers(string[: 8 * SUMMED], "q")
+    sums = _numbers(string[:head].ljust(head, b"\0"), "q")
     rest = string[head:]
     buckets = _numbers(rest.ljust(len(rest) + -len(rest) % size, b"\0"), "q" if size == 8 else "I")
-    return list(sums), _between(buckets[::2], cuts), _between(buckets[1::2], cuts)
+    return list(sums[:SUMMED]), _between(buckets[::2], cuts), _between(buckets[1::2], cuts)
 
 
 def _numbers(text: bytes, code: str) -> "array[int]":
@@ -192,8 +191,7 @@ def _numbers(text: bytes, code: str) -> "array[int]":
 
 
 def _between(buckets: "array[int]", cuts: Sequence[int]) -> list[int]:
-    ends = [*cuts, len(buckets)]
-    return [sum(buckets[first:end]) for first, end in zip([0, *cuts], ends, strict=True)]
+    return [sum(buckets[first:end]) for first, end in pairwise((0, *cuts, len(buckets)))]
 
 
 def _count(totals: Mapping[str, Totals], name: str, value: int) -> None:

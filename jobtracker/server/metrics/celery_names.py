@@ -6,14 +6,12 @@ The store counts by type, not by worker or queue. So `hostname` is "generic", as
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from jobtracker.schemas.job_types import JobType
 from jobtracker.server.metrics.facts import Facts
 from jobtracker.server.metrics.families import histogram_of, shown
 from jobtracker.server.metrics.high_water import HighWater
+from jobtracker.server.metrics.text import Family
 from jobtracker.store.totals import Totals
 
 HOSTNAME = "generic"
@@ -32,37 +30,26 @@ _COUNTERS = {
 
 def celery_families(
     facts: Facts, types: Mapping[str, JobType], default_queue: str, high: HighWater
-) -> Iterator[Metric]:
+) -> Iterator[Family]:
     """All that celery-exporter has and the store knows."""
     if facts.totals is not None:
         yield from _of_tasks(shown(facts), types, default_queue, high)
     if facts.workers is not None:
-        up, active = (
-            GaugeMetricFamily(f"celery_worker_{name}", text, labels=("hostname",))
-            for name, text in (("up", "1: the worker lives."), ("tasks_active", "Tasks that it runs."))
-        )
-        for worker in facts.workers:
-            up.add_metric([worker.name], float(worker.is_up))
-            if worker.running is not None:
-                active.add_metric([worker.name], worker.running)
-        yield from (up, active)
+        up = [((each.name,), float(each.is_up)) for each in facts.workers]
+        active = [((each.name,), each.running) for each in facts.workers if each.running is not None]
+        yield Family("celery_worker_up", "gauge", "1: the worker lives.", ("hostname",), up)
+        yield Family("celery_worker_tasks_active", "gauge", "Tasks that it runs.", ("hostname",), active)
     if facts.queues is not None:
-        length, workers = (
-            GaugeMetricFamily(f"celery_{name}", text, labels=("queue_name",))
-            for name, text in (
-                ("queue_length", "Messages that wait."),
-                ("active_worker_count", "Workers that consume the queue."),
-            )
-        )
-        for queue in facts.queues:
-            length.add_metric([queue.queue], queue.messages)
-            workers.add_metric([queue.queue], queue.workers)
-        yield from (length, workers)
+        lengths = [((each.queue,), each.messages) for each in facts.queues]
+        workers = [((each.queue,), each.workers) for each in facts.queues]
+        label = ("queue_name",)
+        yield Family("celery_queue_length", "gauge", "Messages that wait.", label, lengths)
+        yield Family("celery_active_worker_count", "gauge", "Workers that consume the queue.", label, workers)
 
 
 def _of_tasks(
     totals: Mapping[str, Totals], types: Mapping[str, JobType], default_queue: str, high: HighWater
-) -> Iterator[Metric]:
+) -> Iterator[Family]:
     by_task: dict[tuple[str, str, str], Totals] = {}
     for label, of in totals.items():
         job_type = types.get(label)
@@ -72,30 +59,27 @@ def _of_tasks(
         else:
             by_task[key] = of.copy()
     for what, text in _COUNTERS.items():
-        found = CounterMetricFamily(f"celery_task_{what}", text, labels=_LABELS)
-        for key, of in by_task.items():
-            found.add_metric(key, high.of((f"celery_{what}", *key), _count(of, what)))
-        yield found
-    failed: Any = CounterMetricFamily(
-        "celery_task_failed", "Tasks that failed.", labels=("name", "hostname", "exception", "queue_name")
-    )
+        counts = [(key, high.of((f"celery_{what}", *key), _count(of, what))) for key, of in by_task.items()]
+        yield Family(f"celery_task_{what}", "counter", text, _LABELS, counts)
+    failed = []
     for (name, hostname, queue), of in by_task.items():
         by_exception: Counter[str] = Counter()  # errors of two modules may have one name
         for error, count in (of.failures or {"": 0}).items():
             by_exception[error.rpartition(".")[2]] += count
         for exception, count in sorted(by_exception.items()):
             labels = (name, hostname, exception, queue)
-            failed.add_metric(labels, high.of(("celery_failed", *labels), count))
-    yield failed
+            failed.append((labels, high.of(("celery_failed", *labels), count)))
+    names = ("name", "hostname", "exception", "queue_name")
+    yield Family("celery_task_failed", "counter", "Tasks that failed.", names, failed)
     for name, what, text in (
         ("runtime", "run", "How long tasks ran, in seconds."),
         ("queue_wait_time", "wait", "How long they waited, in seconds."),
     ):
-        histogram = HistogramMetricFamily(f"celery_task_{name}", text, labels=_LABELS)
-        for key, of in by_task.items():
-            buckets, sum_s = histogram_of(getattr(of, what), of[f"{what}_sum"], (f"celery_{what}", *key), high)
-            histogram.add_metric(key, buckets, sum_s)
-        yield histogram
+        histograms = [
+            (key, histogram_of(getattr(of, what), of[f"{what}_sum"], (f"celery_{what}", *key), high))
+            for key, of in by_task.items()
+        ]
+        yield Family(f"celery_task_{name}", "histogram", text, _LABELS, histograms)
 
 
 def _count(of: Totals, what: str) -> int:

@@ -1,6 +1,7 @@
 """Keeps counters from going back where the store has lost its last second, as at a failover to a replica."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from operator import lt
 
 
 class HighWater:
@@ -11,16 +12,20 @@ class HighWater:
     """
 
     def __init__(self) -> None:
-        self._told: dict[Hashable, float] = {}
-        self._now: dict[Hashable, float] = {}
+        self._told: dict[Hashable, Sequence[float]] = {}
+        self._now: dict[Hashable, Sequence[float]] = {}
 
     def of(self, key: Hashable, value: float) -> float:
         """The value to tell."""
-        told = self._told.get(key, 0)
-        if value < told and value * 2 >= told:
-            value = told
-        self._now[key] = value
-        return value
+        return self.of_each(key, (value,))[0]
+
+    def of_each(self, key: Hashable, values: Sequence[float]) -> Sequence[float]:
+        """The values to tell, of counters that have one key together."""
+        told = self._told.get(key, ())
+        if any(map(lt, values, told)):
+            values = [high if low < high <= low * 2 else low for low, high in zip(values, told, strict=True)]
+        self._now[key] = values
+        return values
 
     def end(self) -> None:
         """All have been told: those that were not are forgotten, unless none was."""

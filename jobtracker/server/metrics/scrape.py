@@ -1,11 +1,10 @@
 """A scrape: found out and written once for all who ask within some seconds."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
 
 from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.inspector import Inspector
@@ -16,6 +15,7 @@ from jobtracker.server.metrics.celery_names import celery_families
 from jobtracker.server.metrics.facts import FactFinder, Facts
 from jobtracker.server.metrics.families import families
 from jobtracker.server.metrics.high_water import HighWater
+from jobtracker.server.metrics.text import Family, as_text
 
 KEPT_S = 5.0
 """So old an answer may be."""
@@ -31,19 +31,8 @@ class Answer(NamedTuple):
 class _Collected(NamedTuple):
     """Metrics of one moment, and how they have been written, by content type."""
 
-    metrics: list[Metric]
+    families: list[Family]
     written: dict[str, bytes]
-
-
-class _Fixed:
-    """A collector of what is known already."""
-
-    def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterable[Metric]:
-        """The metrics."""
-        return self._metrics
 
 
 class Scrape:
@@ -75,24 +64,23 @@ class Scrape:
 
     def answer(self, accept: str) -> Answer:
         """The metrics in the format that is asked for: Prometheus' text, or OpenMetrics; at most some seconds old."""
-        encode: Callable[..., bytes]
-        encode, content_type = choose_encoder(accept)
+        _, wanted = choose_encoder(accept)
+        openmetrics = wanted.startswith("application/openmetrics-text")
+        content_type = OPENMETRICS if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
         collected = self._kept.get()
         body = collected.written.get(content_type)
         if body is None:
-            registry = CollectorRegistry()
-            registry.register(_Fixed(collected.metrics))
-            body = collected.written[content_type] = encode(registry)
+            body = collected.written[content_type] = as_text(collected.families, openmetrics=openmetrics)
         return Answer(body, content_type)
 
     def _collect(self) -> _Collected:
         facts = self._finder.find()
         facts.viewers = self._hub.viewer_count
-        metrics = [*families(facts, self._high), *self._of_celery(facts)]
+        found = [*families(facts, self._high), *self._of_celery(facts)]
         self._high.end()
-        return _Collected(metrics, {})
+        return _Collected(found, {})
 
-    def _of_celery(self, facts: Facts) -> Iterable[Metric]:
+    def _of_celery(self, facts: Facts) -> Iterable[Family]:
         if not self._celery_names:
             return []
         tracking = self._tracking
