@@ -1,5 +1,6 @@
 """Reading figures: how many jobs there are, how they did, what happened when."""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -15,6 +16,7 @@ from jobtracker.store.functions import batched
 from jobtracker.store.histograms import Histogram, Settled
 from jobtracker.store.job_reader import JobReader
 from jobtracker.store.queue_series import SERIES, AtQueue
+from jobtracker.store.schema import JobRecord
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -51,6 +53,24 @@ class MetricsReader(JobReader):
             if status in _STATUSES and priority in _PRIORITIES:  # others are of a newer release
                 counts.append(JobCount(Status(status), Priority(priority), job_type, value))
         return counts
+
+    def last_settled(self, since_ms: int, kinds: Sequence[JobCount], most: int) -> list[JobRecord]:
+        """Some of the jobs that came to a status at a time or later: of each kind those that did last.
+
+        Args:
+            since_ms: The time.
+            kinds: Statuses, priorities and types. If there are too many, some of them are looked at, by chance.
+            most: So many records are read.
+        """
+        indexes = [
+            part("entered", each.status, each.priority, each.job_type) for part in self.parts for each in kinds
+        ]
+        if len(indexes) > most:
+            indexes = random.sample(indexes, most)
+        pipe = self.client.pipeline(transaction=False)
+        for index in indexes:
+            pipe.zrange(index, "+inf", str(since_ms), desc=True, byscore=True, offset=0, num=most // len(indexes))
+        return [record for record in self.records(chain.from_iterable(pipe.execute())) if record.is_settled]
 
     def performance(self, since_ms: int, until_ms: int, job_types: Iterable[str]) -> dict[str, Performance]:
         """How each type's jobs did that settled in a window of whole hours; the key "" is all types together."""

@@ -5,6 +5,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from jobtracker.server.metrics.catalog import BOUNDS_S, METRICS
+from jobtracker.server.metrics.exemplars import Exemplar
 from jobtracker.server.metrics.text import Family, Histogram, as_text
 
 NASTY = 'a "quoted" \\ 100 %s\nline \\n, é {x="y"}'
@@ -41,6 +42,17 @@ def test_the_library_of_prometheus_reads_what_was_written(openmetrics, read):
     assert found["run_seconds"].type == "histogram"
     assert found["some"].documentation == "A gauge."
     assert text.endswith("# EOF\n") == openmetrics
+
+
+def test_only_openmetrics_has_exemplars():
+    named = Exemplar({"job_id": NASTY, "trace_id": "4b"}, 0.03, 1_764_451_234_567)
+    family = Family("run", "histogram", "Durations.", ("type",), [(("%s",), Histogram(LESS, 12.25, {3: named}))])
+    [found] = read_openmetrics(as_text([family], openmetrics=True).decode())
+    [(le, exemplar)] = [(sample.labels["le"], sample.exemplar) for sample in found.samples if sample.exemplar]
+    assert (le, exemplar.labels, exemplar.value) == ("0.05", {"job_id": NASTY, "trace_id": "4b"}, 0.03)
+    assert float(exemplar.timestamp) == 1_764_451_234.567
+    [found] = read_text(as_text([family], openmetrics=False).decode())
+    assert len(found.samples) == len(LESS) + 2
 
 
 def test_no_help_needs_quoting():

@@ -1,5 +1,6 @@
 """A real Prometheus: no counter goes back whatever happens, sums are the store's, and faults fire alerts."""
 
+import json
 import os
 import signal
 import threading
@@ -8,7 +9,7 @@ import time
 import pytest
 from support.prometheus import running_prometheus
 from support.sample_jobs import create_job
-from support.serving import eventually, job, running_api, running_worker, waiting
+from support.serving import ROOT, eventually, job, running_api, running_worker, waiting
 
 from jobtracker.connection.client import connect
 from jobtracker.core.clock import now_ms
@@ -22,6 +23,7 @@ from jobtracker.store.writer import JobStore
 pytestmark = pytest.mark.thorough
 
 HOUR_MS = 3_600_000
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "jobtracker.json").read_text())
 ENDS = [Event.COMPLETE, Event.COMPLETE, Event.FAIL, Event.CANCELLED]
 
 
@@ -107,6 +109,37 @@ def test_no_counter_goes_back_over_two_processes_a_restart_and_three_partitions(
         assert len(counters) > 20
         for name in counters:
             assert set(prometheus.query(f"resets({name}[10m])").values()) == {0}, name
+
+
+def test_prometheus_keeps_the_jobs_that_are_named_for_buckets(tmp_path, redis_server):
+    with (
+        running_api(tmp_path, redis_url=redis_server.url, tracking_namespace="exemplars") as api,
+        running_prometheus(tmp_path, [f"127.0.0.1:{api.settings.api_port}"]) as prometheus,
+    ):
+        eventually(lambda: prometheus.query("jobtracker_build_info"))
+        for n, took_ms in enumerate((300, 700_000)):
+            at_ms = now_ms() - took_ms - 2000
+            create_job(api.store, f"job-{n}", at_ms=at_ms, type="letters", traceparent=f"00-{n + 1:032x}-{1:016x}-01")
+            api.store.apply(Event.ENQUEUE, f"job-{n}", at_ms=at_ms)
+            api.store.apply(Event.START, f"job-{n}", at_ms=at_ms + 40)
+            api.store.apply(Event.COMPLETE, f"job-{n}", at_ms=at_ms + 40 + took_ms)
+        buckets = "jobtracker_job_run_seconds_bucket"
+        eventually(lambda: len(prometheus.exemplars(buckets)) == 2, lambda: str(prometheus.exemplars(buckets)))
+        found = {each["seriesLabels"]["le"]: each["exemplars"] for each in prometheus.exemplars(buckets)}
+        assert {le: [each["labels"] for each in of] for le, of in found.items()} == {
+            "0.5": [{"job_id": "job-0", "trace_id": f"{1:032x}"}],
+            "900.0": [{"job_id": "job-1", "trace_id": f"{2:032x}"}],
+        }
+        assert [float(each["value"]) for of in found.values() for each in of] == [0.3, 700]
+        shown = [
+            target["expr"]
+            for panel in DASHBOARD["panels"]
+            for target in panel.get("targets", ())
+            if target.get("exemplar")
+        ]
+        assert len(shown) == 2
+        for expression in shown:
+            assert prometheus.exemplars(expression.replace("$job", ".*").replace("$type", ".*"))
 
 
 @pytest.mark.timeout(240)

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ class Prometheus:
     def names(self) -> list[str]:
         """The names of all metrics."""
         found: list[str] = self.http.get("/api/v1/label/__name__/values").json()["data"]
+        return found
+
+    def exemplars(self, metric: str) -> list[dict[str, Any]]:
+        """The exemplars of a metric of the last hour: the labels of its series, with exemplars of each."""
+        times = {"start": str(time.time() - 3600), "end": str(time.time() + 60)}
+        found: list[dict[str, Any]] = self.http.get(
+            "/api/v1/query_exemplars", params={"query": metric, **times}
+        ).json()["data"]
         return found
 
     def firing(self) -> dict[str, list[dict[str, str]]]:
@@ -87,6 +96,7 @@ def running_prometheus(folder: Path, targets: Sequence[str], *, rules: bool = Fa
         "storage.tsdb.path": folder / "data",
         "web.listen-address": f"127.0.0.1:{port}",
         "log.level": "warn",
+        "enable-feature": "exemplar-storage",
     }
     argv = [binary, *(f"--{name}={value}" for name, value in options.items())]
     process = ChildProcess("Prometheus", argv, log_path=folder / "prometheus.log")

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from jobtracker.diagnosis.queue_desk import QueueBacklog, QueueDesk
 from jobtracker.errors import BrokerUnavailableError, JobTrackerError
 from jobtracker.schemas.attention import Attention
 from jobtracker.server.metrics.catalog import BOUNDS_S, MOST_WORKERS
+from jobtracker.server.metrics.exemplars import ExemplarFinder, Exemplars
 from jobtracker.store.keys import Partition
 from jobtracker.store.totals import OTHERS, Totals, UnfoldedError, cuts_of
 
@@ -56,6 +57,7 @@ class Facts:
         totals: By label; of all partitions.
         named: The types that are named.
         jobs: How many jobs there are, by status and label.
+        exemplars: Of buckets, by type and "wait" or "run".
         viewers: Live streams of this process.
     """
 
@@ -63,6 +65,7 @@ class Facts:
     totals: dict[str, Totals] | None = None
     named: set[str] = field(default_factory=set)
     jobs: Counter[tuple[Status, str]] | None = None
+    exemplars: Mapping[tuple[str, str], Exemplars] = field(default_factory=dict)
     queues: list[QueueBacklog] | None = None
     workers: list[WorkerFacts] | None = None
     attention: Attention | None = None
@@ -87,6 +90,7 @@ class FactFinder:
         self._tracking = inspector.tracking
         self._queue_desk = queue_desk
         self._attention_desk = attention_desk
+        self._exemplars = ExemplarFinder()
 
     def find(self) -> Facts:
         """Look now."""
@@ -134,10 +138,11 @@ class FactFinder:
 
     def _add_figures(self, facts: Facts) -> None:
         queries = self._tracking.queries
-        facts.jobs = Counter()
-        for count in queries.counts():
+        facts.jobs, counts = Counter(), queries.counts()
+        for count in counts:
             label = count.job_type if count.job_type in facts.named else OTHERS
             facts.jobs[count.status, label] += count.count
+        facts.exemplars = self._exemplars.find(queries, facts.totals or {}, counts, facts.at_ms)
         facts.workers = self._workers(sum(n for (status, _), n in facts.jobs.items() if status is Status.RUNNING))
         facts.outbox = Outbox(*queries.outbox())
         facts.maintained_ms = queries.maintained_ms()

@@ -1,13 +1,14 @@
 """The metrics with their values."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.core.version import package_version
 from jobtracker.schemas.failures import FailureState
 from jobtracker.server.metrics.catalog import METRICS, MOST_QUEUES, OTHER, PREFIX
+from jobtracker.server.metrics.exemplars import Exemplars
 from jobtracker.server.metrics.facts import Facts
 from jobtracker.server.metrics.high_water import HighWater
 from jobtracker.server.metrics.text import Family, Histogram
@@ -21,7 +22,7 @@ def families(facts: Facts, high: HighWater) -> Iterator[Family]:
     """All that is known."""
     yield from _of_jobs(facts)
     if facts.totals is not None:
-        yield from _of_totals(shown(facts), high)
+        yield from _of_totals(shown(facts), facts.exemplars, high)
     yield from _of_queues(facts)
     yield from _of_workers(facts)
     yield from _of_trouble(facts)
@@ -60,7 +61,9 @@ def _of_jobs(facts: Facts) -> Iterator[Family]:
     yield family("jobs", counts.items())
 
 
-def _of_totals(totals: dict[str, Totals], high: HighWater) -> Iterator[Family]:
+def _of_totals(
+    totals: dict[str, Totals], exemplars: Mapping[tuple[str, str], Exemplars], high: HighWater
+) -> Iterator[Family]:
     def counter(name: str, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:
         return family(name, ((labels, high.of((name, *labels), value)) for labels, value in values))
 
@@ -76,13 +79,11 @@ def _of_totals(totals: dict[str, Totals], high: HighWater) -> Iterator[Family]:
         yield counter(name, (((label,), of[name]) for label, of in totals.items()))
     yield counter("wasted_seconds", (((label,), of["wasted_ms"] / 1000) for label, of in totals.items()))
     for name, what in (("job_wait_seconds", "wait"), ("job_run_seconds", "run")):
-        yield family(
-            name,
-            (
-                ((label,), histogram_of(getattr(of, what), of[f"{what}_sum"], (name, label), high))
-                for label, of in totals.items()
-            ),
-        )
+        histograms = []
+        for label, of in totals.items():
+            found = histogram_of(getattr(of, what), of[f"{what}_sum"], (name, label), high)
+            histograms.append(((label,), found._replace(exemplars=exemplars.get((label, what), {}))))
+        yield family(name, histograms)
 
 
 def histogram_of(counts: Sequence[int], sum_ms: int, key: tuple[str, ...], high: HighWater) -> Histogram:

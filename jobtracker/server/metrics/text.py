@@ -3,11 +3,13 @@
 prometheus-client writes the same, and takes 12 µs for a line. There are ten thousand of them if there are many types.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from jobtracker.server.metrics.catalog import BOUNDS_S
+from jobtracker.server.metrics.exemplars import Exemplar, Exemplars
 
 _LE = [*map(str, BOUNDS_S), "+Inf"]
 _MOST_HISTOGRAMS = 1024
@@ -20,10 +22,12 @@ class Histogram(NamedTuple):
     Attributes:
         buckets: How many durations are below each bound of the catalog, and how many there are.
         sum_s: The sum of all, in seconds.
+        exemplars: Jobs in buckets, by their numbers. Only OpenMetrics has them.
     """
 
     buckets: Sequence[float]
     sum_s: float
+    exemplars: Exemplars = MappingProxyType({})
 
 
 class Family(NamedTuple):
@@ -65,13 +69,20 @@ def _lines(family: Family, *, openmetrics: bool) -> Iterator[str]:
     for values, value in family.values:
         labels = _labels(family.labels, values)
         if isinstance(value, Histogram):
-            numbers = (*value.buckets, value.buckets[-1], value.sum_s)
-            yield _template(name, labels) % numbers
+            numbers: list[object] = [*value.buckets, value.buckets[-1], value.sum_s]
+            for n, exemplar in value.exemplars.items() if openmetrics else ():
+                numbers[n] = f"{numbers[n]}{_shown(exemplar)}"
+            yield _template(name, labels) % tuple(numbers)
         else:
             yield f"{name}{{{labels}}} {value}" if labels else f"{name} {value}"
 
 
-def _labels(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+def _shown(exemplar: Exemplar) -> str:
+    labels = exemplar.labels
+    return f" # {{{_labels(labels, labels.values())}}} {exemplar.value_s} {exemplar.at_ms / 1000}"
+
+
+def _labels(names: Iterable[str], values: Iterable[str]) -> str:
     return ",".join([f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)])
 
 
