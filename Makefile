@@ -24,7 +24,7 @@ DOCS_VENV      = $(VENV)-docs
 DOCS_INSTALLED = $(DOCS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install page page-types demo up api worker flower build run dev upgrade rollback stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock docs screenshots
+.PHONY: help install page page-types demo up api worker flower build run dev upgrade rollback stop clean logs test test-thorough test-all test-bench test-compose soak chaos lint format bench quality lock docs screenshots
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -136,7 +136,10 @@ test-bench: $(INSTALLED) ## Run each part of the benchmark once, small
 	@$(BIN)/python -m pytest -n 2 tests/bench/check_bench.py $(ARGS)
 
 test-compose: $(INSTALLED) engine ## Build the image and try it in containers of its own, which it removes in the end
-	@COMPOSE='$(COMPOSE)' $(BIN)/python -m pytest -v tests/compose/check_stack.py $(ARGS)
+	@COMPOSE='$(COMPOSE)' $(BIN)/python -m pytest -v tests/compose/check_stack.py tests/compose/check_monitoring.py $(ARGS)
+
+soak: $(INSTALLED) engine ## Build the images and load them for half an hour, with upgrades, kills and restarts (ARGS="--help")
+	@COMPOSE='$(COMPOSE)' PYTHONPATH=tests exec $(BIN)/python -m soak $(ARGS)
 
 chaos: $(INSTALLED) ## Kill and pause all of it at random, then compare each job with what its task wrote down (ARGS="--seed 1")
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(ARGS)

@@ -43,23 +43,6 @@ API_BYTES, WORKER_BYTES = 200_000_000, 640_000_000
 """The most that the images may add to their base."""
 
 
-@pytest.fixture(scope="module")
-def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    stack = Stack()
-    failed_before, is_up = request.session.testsfailed, False
-    try:
-        stack.make("build")
-        stack.began = time.time()
-        stack.make("run")
-        is_up = True
-        yield stack
-    finally:
-        if not is_up or request.session.testsfailed > failed_before:
-            with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-                print(stack.compose("logs", "--tail", "60"))  # noqa: T201
-        stack.remove()
-
-
 @contextmanager
 def slow_client(stack: Stack) -> Iterator[None]:
     """Somebody who sends a request to the API and does not come to its end."""
