@@ -25,6 +25,8 @@ _EPOCH, _MS = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 class TimeRange(BaseModel):
     """From (inclusive) to (inclusive); either may be open."""
 
+    model_config = ConfigDict(frozen=True)
+
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 
@@ -44,6 +46,8 @@ class TimeRange(BaseModel):
 
 class NumberRange(BaseModel):
     """From one whole number to another, both inclusive; either may be open."""
+
+    model_config = ConfigDict(frozen=True)
 
     low: int | None = None
     high: int | None = None

@@ -19,7 +19,7 @@ _Count = Annotated[int, Field(ge=0, le=10**9)]
 
 def _several(text: str = "") -> Any:
     """A parameter that may be given several times: a job must match one of the values."""
-    return Field([], max_length=MOST_VALUES, description=text or None)
+    return Field((), max_length=MOST_VALUES, description=text or None)  # () is not copied for each request, [] is
 
 
 class QueryParameters(BaseModel):
@@ -62,9 +62,7 @@ class ListParameters(PageParameters, QueryParameters):
     origin: list[Origin] = _several("Who sent them: the API, beat, another job's task, or any other Celery code.")
     schedule: list[_Text] = _several("An entry in beat's schedule.")
     name: list[_Name] = _several("Part of the name.")
-    text: list[_Name] = Field(
-        [], max_length=MOST_VALUES, description="Part of the name, the type or the reason; several: each of them."
-    )
+    text: list[_Name] = _several("Part of the name, the type or the reason; several: each of them.")
     created_from: Moment | None = None
     created_to: Moment | None = None
     started_from: Moment | None = None
@@ -92,21 +90,21 @@ class ListParameters(PageParameters, QueryParameters):
             InvalidQueryError: The query can't be read, or names what another parameter names.
             UnknownZoneError: There is no such time zone.
         """
-        by_name = {name: getattr(self, name) for name in JobFilter.model_fields if name in type(self).model_fields}
-        return with_query(
-            JobFilter(
-                **by_name,
-                created=_times(self.created_from, self.created_to),
-                started=_times(self.started_from, self.started_to),
-                finished=_times(self.finished_from, self.finished_to),
-                run_ms=_durations(self.min_run_s, self.max_run_s),
-                wait_ms=_durations(self.min_wait_s, self.max_wait_s),
-                retries=NumberRange(low=self.min_retries, high=self.max_retries),
-                losses=NumberRange(low=self.min_losses, high=self.max_losses),
-            ),
-            self.q,
-            self.tz,
-        )
+        given = {name: getattr(self, name) for name in _BY_NAME} | {
+            "created": _times(self.created_from, self.created_to),
+            "started": _times(self.started_from, self.started_to),
+            "finished": _times(self.finished_from, self.finished_to),
+            "run_ms": _numbers(self.min_run_s, self.max_run_s, unit=1000),
+            "wait_ms": _numbers(self.min_wait_s, self.max_wait_s, unit=1000),
+            "retries": _numbers(self.min_retries, self.max_retries),
+            "losses": _numbers(self.min_losses, self.max_losses),
+        }
+        # Most are not given, and to validate them takes longer than all else that becomes of a list's parameters.
+        return with_query(JobFilter(**{n: v for n, v in given.items() if v or v is False}), self.q, self.tz)
+
+
+_BY_NAME = tuple(name for name in JobFilter.model_fields if name in ListParameters.model_fields)
+"""Parameters that have the name of the field that they filter by."""
 
 
 class FailedParameters(PageParameters, QueryParameters):
@@ -138,10 +136,12 @@ class ActiveParameters(QueryParameters):
         return with_query(JobFilter(status=statuses, sort=Sort.STATUS_CHANGED), self.q, self.tz)
 
 
-def _times(since: datetime | None, until: datetime | None) -> TimeRange:
-    return TimeRange(since=since, until=until)
+def _times(since: datetime | None, until: datetime | None) -> TimeRange | None:
+    return TimeRange(since=since, until=until) if since or until else None
 
 
-def _durations(low_s: float | None, high_s: float | None) -> NumberRange:
-    low, high = (None if each is None else round(each * 1000) for each in (low_s, high_s))
+def _numbers(low: float | None, high: float | None, *, unit: int = 1) -> NumberRange | None:
+    if low is None and high is None:
+        return None
+    low, high = (None if each is None else round(each * unit) for each in (low, high))
     return NumberRange(low=low, high=high)

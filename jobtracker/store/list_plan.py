@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from pydantic import Field
@@ -41,9 +42,10 @@ class Index:
     without: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
 
-    def as_json(self) -> str:
+    @cached_property
+    def json(self) -> str:
         """It as Lua reads it."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return json.dumps({each.name: getattr(self, each.name) for each in fields(self)}, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Plan:
     @property
     def signature(self) -> list[str]:
         """Identifies its list in cursors. A digest keeps the cursors of long filters short."""
-        return [hashlib.sha1(self.index.as_json().encode(), usedforsecurity=False).hexdigest(), self.order]
+        return [hashlib.sha1(self.index.json.encode(), usedforsecurity=False).hexdigest(), self.order]
 
     def created_between(self, low_ms: int, high_ms: int | None) -> "Plan":
         """The same, where all matches are known to have been created between these times (inclusive)."""

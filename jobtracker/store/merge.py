@@ -148,7 +148,7 @@ class Pages:
         self, parts: Sequence[Partition], way: Plan, size: int, budget: int, start: Place | None, skip: int
     ) -> list[Found]:
         """What each partition has of a page, all asked at once."""
-        index, checks = way.index.as_json(), json.dumps(way.checks)
+        index, checks = way.index.json, json.dumps(way.checks)
         score, job_id = start or ("", "")
         how: list[str | int] = [way.order, size, budget, way.low, way.high, skip, score, job_id, checks]
         calls: list[tuple[str, list[str | int | float]]] = [
@@ -293,7 +293,7 @@ class Pages:
 
     def _entries(self, index: Index, spans: Sequence[Span]) -> list[Entries]:
         """Entries of an index, all asked for at once."""
-        as_json = index.as_json()
+        as_json = index.json
         calls: list[tuple[str, list[str | int | float]]] = [
             (part("kinds"), [part.prefix, as_json, low, high, skip, most]) for part, low, high, skip, most in spans
         ]
