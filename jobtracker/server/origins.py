@@ -12,6 +12,7 @@ X-Forwarded-Host is ignored: any client can set it.
 import socket
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -31,6 +32,9 @@ ports of localhost are one site (https://www.w3.org/TR/fetch-metadata/)."""
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
+_HOSTS_KEPT = 64
+"""Clients ask by a few hosts, and to find out about one takes as long as the rest of what is checked here."""
+
 
 class KnownOrigins:
     """Refuses requests to an unknown host name (421), and changes that a page of another site requests (403).
@@ -46,6 +50,7 @@ class KnownOrigins:
         own = socket.gethostname().lower()
         self.named = frozenset({own, own.partition(".")[0], *allowed}) - {"*"}
         self.any = "*" in allowed
+        self.answers_to = lru_cache(_HOSTS_KEPT)(self._answers_to)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -58,10 +63,10 @@ class KnownOrigins:
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()  # only a program can leave it out, in HTTP/1.0
-        name = _name(host)
-        if host and not (self.any or self._is_named(name) or is_loopback(name) or _is_address(name)):
+        if host and not self.answers_to(host):
             detail = (
-                f"This API does not go by the name {name[:200]!r}. If it is its own, add it to API_ALLOWED_HOSTS."
+                f"This API does not go by the name {_name(host)[:200]!r}. If it is its own, add it to "
+                "API_ALLOWED_HOSTS."
             )
             return 421, "Not a name of this API", detail
         if scope["method"] in _SAFE:
@@ -75,6 +80,10 @@ class KnownOrigins:
             "API by another name, add the page's host name to API_ALLOWED_HOSTS."
         )
         return 403, "A page of another site", detail
+
+    def _answers_to(self, host: str) -> bool:
+        name = _name(host)
+        return self.any or self._is_named(name) or is_loopback(name) or _is_address(name)
 
     def _is_named(self, name: str) -> bool:
         return name in self.named or any(fnmatchcase(name, each) for each in self.named if each.startswith("*."))
