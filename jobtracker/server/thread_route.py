@@ -56,8 +56,9 @@ class ThreadRoute(APIRoute):
     It refuses unknown query parameters, and a body if it reads none. Answers to GET have an ETag,
     and may be shared, except those of coroutines: these stream, or answer a part.
 
-    If a route only takes parameters and returns a response, all parameters are read at once. FastAPI reads them one
-    by one, which costs a list more than everything else that Python does for it. FastAPI still documents them.
+    If a route only takes parameters, or a model as its body, and returns a response, all is read at once. FastAPI
+    reads them one by one, which costs a list more than everything else that Python does for it. FastAPI still
+    documents them, and says what is wrong with a body.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -84,7 +85,9 @@ class ThreadRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """The function that answers a request."""
-        answer = self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
+        answer = super().get_route_handler()
+        if self._can_read_at_once():
+            answer = self._reading_at_once(answer)
         names = _fields(self.dependant.query_params)
         known, repeatable = frozenset(info.alias or name for name, info in names.items()), _lists(names)
         is_get, is_post = self.methods == {"GET"}, self.methods == {"POST"}
@@ -95,7 +98,7 @@ class ThreadRoute(APIRoute):
         admit = self.needs
 
         async def read(request: Request) -> Response:
-            return tagged(await answer(Utf8Request(request.scope, request.receive)))
+            return tagged(await answer(request))  # it keeps the query that `check_query` has read
 
         async def answer_get(request: Request) -> Response:
             await admit(request)
@@ -126,17 +129,23 @@ class ThreadRoute(APIRoute):
             return answer_get
         return answer_what_is_known
 
-    def _takes_parameters_alone(self) -> bool:
+    def _can_read_at_once(self) -> bool:
         takes, answer = self.dependant, inspect.signature(self.endpoint).return_annotation
-        others = (takes.body_params, takes.header_params, takes.cookie_params, takes.response_param_name)
-        return not any(others) and inspect.isclass(answer) and issubclass(answer, Response)
+        others = (takes.header_params, takes.cookie_params, takes.request_param_name)
+        reads_body = not takes.body_params or self._body() is not None
+        return reads_body and not any(others) and inspect.isclass(answer) and issubclass(answer, Response)
 
-    def _reading_at_once(self) -> Handler:
-        of_path, of_query = _model("path", self.dependant.path_params), _model("query", self.dependant.query_params)
-        lists = _lists(_fields(self.dependant.query_params))
-        taken = self.dependant.query_params
-        as_one = taken[0].name if _model_of(taken) else None
-        uses: list[Any] = self.dependant.dependencies  # of `dependencies.py`: all they want is the request
+    def _body(self) -> type[BaseModel] | None:
+        """The model that the body is; None: the route takes none, or FastAPI has to find out which."""
+        return _model_of(self.dependant.body_params)
+
+    def _reading_at_once(self, fastapis: Handler) -> Handler:
+        takes = self.dependant
+        of_path, of_query = _model("path", takes.path_params), _model("query", takes.query_params)
+        lists = _lists(_fields(takes.query_params))
+        as_one = takes.query_params[0].name if _model_of(takes.query_params) else None
+        uses: list[Any] = takes.dependencies  # of `dependencies.py`: all they want is the request
+        of_body = self._body()
 
         async def answer(request: Request) -> Response:
             arguments: dict[str, Any] = {each.name: await each.call(request) for each in uses}
@@ -146,12 +155,36 @@ class ThreadRoute(APIRoute):
             for model, given in ((of_path, request.path_params), (of_query, query)):
                 found = _read(model, given, errors)
                 arguments |= {as_one: found} if as_one and model is of_query else dict(found or {})
+            if of_body:
+                body = await _read_body(of_body, request)
+                if body is None or errors:
+                    return await fastapis(request)
+                arguments[takes.body_params[0].name] = body
             if errors:
                 raise RequestValidationError(errors)
+            if takes.response_param_name:
+                arguments[takes.response_param_name] = _empty_response()
             response: Response = await self.endpoint(**arguments)
             return response
 
         return answer
+
+
+async def _read_body(model: type[BaseModel], request: Request) -> BaseModel | None:
+    """The body of a request; None: it is not as it should be."""
+    if request.headers.get("content-type") != "application/json":  # FastAPI knows others
+        return None
+    try:
+        return model.model_validate(await request.json())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _empty_response() -> Response:
+    """Where a function puts headers of its answer."""
+    response = Response()
+    del response.headers["content-length"]
+    return response
 
 
 def _with_parameter(extra: dict[str, Any] | None) -> dict[str, Any]:
