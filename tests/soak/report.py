@@ -15,7 +15,7 @@ from soak.trouble import API, ENGINE, Trouble
 if TYPE_CHECKING:
     from soak.run import Wanted
 
-_WARM_UP_S, _LEAST_S = 180, 300
+_WARM_UP_S, _LEAST_S = 300, 300
 """Of a process's life these first seconds are no slope; and with less than that after it there is none."""
 
 
