@@ -125,7 +125,7 @@ def _constants(tables: Mapping[str, object]) -> dict[str, object]:
 def _with_constants(text: str, constants: Mapping[str, object]) -> str:
     """The same text with values in the place of their names: Lua lets a library have 200 local names.
 
-    A record (`rec`, or `new`, what is given of a new one) has its fields by their places, and the text by their names.
+    A record (`rec`, or `new`, what is given of a new one) has its fields by their places, the text by their names.
     """
     text = _FIELD.sub(_by_place, text)
     return _NAMED.sub(lambda found: lua_table(constants[found[0]]) if found[0] in constants else found[0], text)

@@ -1,5 +1,7 @@
 """The Lua verbs as such: a server that has forgotten them, and values that must not be taken for code."""
 
+import re
+
 import pytest
 from redis import Redis
 from redis.client import Pipeline
@@ -11,8 +13,11 @@ from support.sample_jobs import create_in, create_job, new_job
 from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.schemas.filters import JobFilter
+from jobtracker.store.job_writer import _COMMANDS
 from jobtracker.store.keys import Keys, Partition
 from jobtracker.store.lua_source import lua_table, parts, render
+from jobtracker.store.pipeline import packed
+from jobtracker.store.schema import PLACES
 from jobtracker.store.writer import JobStore
 
 
@@ -153,6 +158,28 @@ def test_a_library_that_writes_has_each_command_for_a_leader_too():
     source = render(["append_log"])
     assert "fenced(COMMANDS.append_log)" in source
     assert "lib/parents" not in [name for name, _ in parts(["append_log"])]
+
+
+def test_a_record_has_its_fields_by_their_places():
+    for name, text in parts(_COMMANDS):
+        code = "\n".join(line.partition("--")[0] for line in text.splitlines())
+        assert {found for found in re.findall(r"\brec\.(\w+)", code) if found in PLACES} == set(), name
+
+
+@pytest.mark.parametrize(
+    ("value", "there"),
+    [
+        ("größe \u2028 \U0001f6a2", "größe \u2028 \U0001f6a2"),
+        ("half a \ud800 character", "half a ? character"),
+        (2**53, str(2**53)),
+        (2**70, str(2**70)),
+        ("x" * 70_000, "x" * 70_000),
+    ],
+)
+def test_a_packed_argument_is_there_what_it_was(client, value, there):
+    as_text = "type(found) == 'number' and string.format('%d', found) or found"
+    script = f"local n, found = cmsgpack.unpack(ARGV[1]) return {as_text}"
+    assert client.eval(script, 0, packed(1, value)) == there
 
 
 def test_what_a_file_includes_stands_before_it():

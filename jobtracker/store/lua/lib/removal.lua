@@ -71,7 +71,8 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
       seldom[n + 4], seldom[n + 5] = key('subs', id), key('outcomes', id)
     end
     if rec[PLACE.type] == 'jobtracker.bulk' then seldom[#seldom + 1] = key('bulk', id) end -- core/job.py, BULK_TYPE
-    local own = { id = id, run = rec[PLACE.run] or 0, priority = rec[PLACE.priority] or NORMAL, type = rec[PLACE.type] }
+    local own = { id = id, [PLACE.run] = rec[PLACE.run] or 0, [PLACE.priority] = rec[PLACE.priority] or NORMAL,
+      [PLACE.type] = rec[PLACE.type] }
     collect(key('entered', rec[PLACE.status], kind_of(own)), id)
     types[key('type', rec[PLACE.type])] = rec[PLACE.type]
     collect(key('type', rec[PLACE.type]), id)
