@@ -5,9 +5,15 @@
 * `traced`: the SDK makes two spans of each task, and exports them by OTLP to a server that throws them away.
 * `unsampled`: the SDK's sampler takes none.
 
+And of the spans alone (`spans.py`), beside bare ones of the SDK.
+
 The CPU time of a process has that of the thread that exports in it.
 """
 
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +41,7 @@ def run(tasks: int, rounds: int) -> dict[str, Any]:
             v: {p: median(found[v][p] - found["tracked"][p] for found in measured) for p in CPU_TIMES}
             for v in VARIANTS[1:]
         },
+        "spans_us": {v: _spans(sampler) for v, sampler in (("traced", "always_on"), ("unsampled", "always_off"))},
     }
 
 
@@ -47,7 +54,19 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
         head += [variant, "added µs"]
         for part, row in zip(PARTS, body, strict=True):
             row += [f"{medians[variant][part]:.0f}", f"{added[variant][part]:+.0f}" if part in CPU_TIMES else ""]
+    for part in figures["spans_us"]["traced"]:
+        row = [f"spans alone: {part}, µs", ""]
+        for variant in VARIANTS[1:]:
+            row += [f"{figures['spans_us'].get(variant, {}).get(part, '')}", ""]
+        body.append(row)
     return [tuple(row) for row in (head, *body)]
+
+
+def _spans(sampler: str) -> dict[str, float]:
+    environ = {**os.environ, "OTEL_TRACES_SAMPLER": sampler}
+    done = subprocess.run([sys.executable, "-m", "bench.spans"], env=environ, capture_output=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def _measured(server: EmbeddedRedis, variant: str, tasks: int, number: int, url: str) -> dict[str, float]:

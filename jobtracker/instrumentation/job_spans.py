@@ -93,9 +93,13 @@ class SendSpans:
         if current is not None and is_body_of(get_current_task(), headers["id"]):
             headers[JOINS_HEADER] = 1
             parent = parent or self._stored(own.id)  # the job that sends it is not what caused it
-        around = parent or current_traceparent() or (self._of_chords.get(top) if top else None)
-        span = self._start(spans, task, str(own.fields["type"]), headers, queue, around)
-        sent = headers.get(HEADER) or around
+        around = parent
+        if not parent and (top or len(jobs) > 1):
+            around = current_traceparent()
+            if around is None and top:
+                around = parent = self._of_chords.get(top)
+        span = self._start(spans, task, str(own.fields["type"]), headers, queue, parent)
+        sent = headers.get(HEADER) or around or current_traceparent()
         if around is None and top and sent:
             self._of_chords[top] = sent
             if len(self._of_chords) > _MOST_CHORDS:

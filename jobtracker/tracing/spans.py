@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from opentelemetry import context as contexts
 from opentelemetry import propagate
 from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -68,6 +69,20 @@ class Message(NamedTuple):
         return found
 
 
+class _OfRequest(Getter[Any]):
+    """Reads headers of a message from the request that Celery makes of it."""
+
+    def get(self, carrier: Any, key: str) -> list[str] | None:
+        text = carrier.get(key)
+        return [text] if isinstance(text, str) else None
+
+    def keys(self, carrier: Any) -> list[str]:  # noqa: ARG002 (not needed by what reads known headers)
+        return []
+
+
+_OF_REQUEST = _OfRequest()
+
+
 class Spans:
     """Makes the spans of this process.
 
@@ -120,8 +135,7 @@ class Spans:
         if self.are_made_elsewhere:
             # It may have begun its span already or begin it yet: Celery calls handlers in the order of their coming.
             return Execution(get_current_span(), None, message, attempt, request.get("traceparent"))
-        carrier = {name: request.get(name) for name in propagate.get_global_textmap().fields}
-        context = propagate.extract({name: text for name, text in carrier.items() if isinstance(text, str)})
+        context = propagate.extract(request, getter=_OF_REQUEST)
         span = self._tracer.start_span(
             f"process {message.queue}", context, SpanKind.CONSUMER, attributes=_of_execution(message, attempt)
         )
@@ -194,13 +208,15 @@ class Execution:
                 contexts.detach(self._token)
 
     def _end(self, state: str | None, error: str | None, description: str | None, refused: str | None) -> None:
-        if self._span.is_recording():
-            found = {"celery.state": state, "error.type": error, "jobtracker.refused": refused}
-            self._span.set_attributes({name: text for name, text in found.items() if text is not None})
+        span = self._span
+        if span.is_recording():
+            for name, text in (("celery.state", state), ("error.type", error), ("jobtracker.refused", refused)):
+                if text is not None:
+                    span.set_attribute(name, text)
             if error is not None:
-                self._span.set_status(StatusCode.ERROR, description)
+                span.set_status(StatusCode.ERROR, description)
         if self._token is not None:
-            self._span.end()
+            span.end()
 
 
 def end_send(span: Span | None, error: BaseException | None = None) -> None:
@@ -251,7 +267,7 @@ def _span_context_of(text: str | None) -> SpanContext | None:
     return SpanContext(int(named.trace_id, 16), int(named.span_id, 16), True, TraceFlags(named.flags))
 
 
-def _context_of(traceparent: str | None) -> Context | None:
-    """A context in which a span is current; None: the one that is."""
+def _context_of(traceparent: str | None) -> Context:
+    """A context in which a span is current; that of the caller where there is none."""
     parent = _span_context_of(traceparent)
-    return None if parent is None else set_span_in_context(NonRecordingSpan(parent))
+    return contexts.get_current() if parent is None else set_span_in_context(NonRecordingSpan(parent))
