@@ -91,10 +91,8 @@ def as_stored(job_id: str, result: object, large_values: LargeValues) -> Stored:
     That is its JSON or, if it is large, where the object store has it. If there is no object store, or it can't be
     written to, it is only its size in bytes, and why.
     """
-    if result is None:  # of most tasks that are called for what they do: the encoder takes long to begin
-        return Stored({}, {"result": "null"})
     try:
-        text = _as_json(result)
+        text = "null" if result is None else _as_json(result)  # most results: the encoder takes long to begin
     except Exception:  # noqa: BLE001 (a result's own code may raise anything, and the task has completed)
         return NOTHING  # another serializer carries what JSON can't; Celery's backend has it
     if len(text) <= large_values.most_bytes:
