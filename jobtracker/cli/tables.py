@@ -12,7 +12,8 @@ from rich.text import Text
 
 from jobtracker.cli.sanitize import one_line
 from jobtracker.cli.tree_view import STYLES
-from jobtracker.schemas.jobs import JobSummary
+from jobtracker.schemas.explanation import Explanation
+from jobtracker.schemas.jobs import Job, JobSummary
 
 _GAP = "  "
 _NARROWEST = 6
@@ -48,6 +49,11 @@ def print_table(console: Console, columns: Sequence[Column], rows: Iterable[Sequ
         whole = Text(_GAP).join(line)
         whole.rstrip()
         console.print(whole, soft_wrap=True)
+
+
+def trace_of(found: Job | Explanation) -> str | None:
+    """Where the trace of a job is, or what it is called."""
+    return found.trace_url or found.traceparent
 
 
 def print_json(value: Any, *, to_stderr: bool = False) -> None:

@@ -96,6 +96,8 @@ class Explainer:
             sub_jobs=states,
             slot_job_ids=[each.id for each in holders[:_NAMED]],
             finish=self._estimate(job, conclusion, found, holders),
+            traceparent=job.record.traceparent,
+            trace_url=queries.trace_url(job.record),
             unavailable=found.unavailable,
             **vars(conclusion),
         )

@@ -197,4 +197,6 @@ class Explanation(BaseModel):
     group: GroupCounts | None = Field(
         default=None, description="Not null if the id is that of a Celery group; `sub_jobs` are its members then."
     )
+    traceparent: str | None = Field(default=None, description="As in the job: W3C's name of its span.")
+    trace_url: str | None = Field(default=None, description="As in the job: the URL of its trace.")
     unavailable: list[str] = Field(default=[], description="What could not be found out, and why.")

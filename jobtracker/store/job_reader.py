@@ -12,6 +12,7 @@ from jobtracker.core.clock import from_ms
 from jobtracker.core.job import digest_in
 from jobtracker.core.lifecycle import Status
 from jobtracker.core.masking import ArgumentRule
+from jobtracker.core.traceparent import trace_url
 from jobtracker.errors import JobNotFoundError
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, LogLine
@@ -126,6 +127,10 @@ class JobReader:
         if record.origin != "api" or record.masked or shows_masked.get():
             return None
         return self.registry.rule_of(record)
+
+    def trace_url(self, record: JobRecord) -> str | None:
+        """The URL of the trace of a job; None where it has none that can be looked at."""
+        return trace_url(self._trace_url_template, record.traceparent)
 
     def record(self, job_id: str) -> JobRecord:
         """The record of a job.

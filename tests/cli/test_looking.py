@@ -184,6 +184,14 @@ def test_why_a_job_is_not_done_is_told_with_what_it_waits_for(api, quiet_api, fi
     assert {**found, "at": None} == {**told, "at": None}
 
 
+def test_a_job_with_a_trace_is_shown_and_explained_with_it(quiet_api):
+    given = f"00-{'a' * 32}-{'b' * 16}-01"
+    wanted = job("document_analysis", TEXT)
+    created = quiet_api.http.post("/api/jobs/", json=wanted, headers={"traceparent": given}).json()["id"]
+    for command in (("jobs", "show"), ("explain",)):
+        assert ["trace", given] in [re.split("  +", line) for line in lines(quiet_api, *command, created)]
+
+
 def test_the_history_of_a_job_is_a_line_for_each_step(api, finished):
     header, *rows = lines(api, "history", finished["id"])
     assert header.split() == ["AT", "(UTC)", "RUN", "ATTEMPT", "STEP", "WORKER", "REASON"]

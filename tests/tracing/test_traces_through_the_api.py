@@ -84,6 +84,8 @@ def test_a_request_its_tree_and_all_runs_are_one_trace(api, collector, caller):
     assert {span.service for span in everything} == {"distributed_job_tracking", "workers"}
     found = api.job(tree["id"])
     assert found["trace_url"] == f"https://traces.example/{trace}/{ran.span_id}"
+    explained = api.get(f"/api/jobs/{tree['id']}/explain")
+    assert [explained[name] for name in ("traceparent", "trace_url")] == [found["traceparent"], found["trace_url"]]
 
 
 def test_a_job_that_another_request_starts_and_a_third_retries_stays_in_its_trace(api, collector, caller):

@@ -5,7 +5,7 @@ from rich.text import Text
 from jobtracker.cli.console import output_console
 from jobtracker.cli.options import AsJson, JobId, Url
 from jobtracker.cli.sanitize import one_line
-from jobtracker.cli.tables import print_json, time_of
+from jobtracker.cli.tables import print_json, time_of, trace_of
 from jobtracker.cli.tree_view import STYLES
 from jobtracker.client import Client
 from jobtracker.schemas.explanation import Code, Estimate, Explanation, SubJobState
@@ -39,6 +39,8 @@ def _facts(found: Explanation) -> list[tuple[str, str]]:
         facts.append(("not before", str(time_of(found.not_before))))
     if found.finish:
         facts.append(("may be done", _outlook(found.finish)))
+    if trace := trace_of(found):
+        facts.append(("trace", trace))
     return facts + [("not known", what) for what in found.unavailable]
 
 

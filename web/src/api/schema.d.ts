@@ -2676,6 +2676,16 @@ export interface components {
             /** @description Not null if the id is that of a Celery group; `sub_jobs` are its members then. */
             group?: components["schemas"]["GroupCounts"] | null;
             /**
+             * Traceparent
+             * @description As in the job: W3C's name of its span.
+             */
+            traceparent?: string | null;
+            /**
+             * Trace Url
+             * @description As in the job: the URL of its trace.
+             */
+            trace_url?: string | null;
+            /**
              * Unavailable
              * @description What could not be found out, and why.
              * @default []

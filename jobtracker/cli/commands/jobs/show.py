@@ -10,7 +10,7 @@ from jobtracker.cli.console import output_console
 from jobtracker.cli.for_each import for_each
 from jobtracker.cli.options import AsJson, JobIds, Url
 from jobtracker.cli.sanitize import one_line, plain
-from jobtracker.cli.tables import status_text, time_of
+from jobtracker.cli.tables import status_text, time_of, trace_of
 from jobtracker.client import Client
 from jobtracker.schemas.jobs import Job
 
@@ -79,7 +79,7 @@ def _facts(job: Job) -> dict[str, Text | str | None]:
         "not before": time_of(job.not_before),
         "expires": time_of(job.expires_at),
         "cancel asked": time_of(job.cancel_requested_at),
-        "trace": job.trace_url or job.traceparent,
+        "trace": trace_of(job),
         "arguments": job.arguments_repr,
         **{f"large {name}": _large(job, name) for name in ("payload", "args", "result")},
         "result size": f"{omitted:,} bytes, in Celery's result backend" if omitted else None,
