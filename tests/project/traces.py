@@ -1,4 +1,7 @@
-"""Traces of a worker, set up as OpenTelemetry's documentation says: in each child of the pool, after the fork."""
+"""Traces of a worker, set up as OpenTelemetry's documentation says: in each child of the pool, after the fork.
+
+Where no pool forks (`main`), at once.
+"""
 
 import os
 from typing import Any
@@ -22,4 +25,7 @@ def set_up(**_: Any) -> None:
         CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call] # of another project
 
 
-worker_process_init.connect(set_up)
+if os.environ.get("PROJECT_TRACES") == "main":
+    set_up()
+else:
+    worker_process_init.connect(set_up)
