@@ -77,10 +77,10 @@ def report(*refusals: Refusal, **found: int) -> Report:
     trouble = Trouble(stack, 10, "true", 1)
     trouble.hits += [Hit(API, 100, 100.5), Hit(ENGINE, 200, 220)]
     memory = Memory(stack, load.jobs)
-    memory.samples += samples("c 7", time.time(), 900, 90, 5)
+    memory.samples += samples("c 7", time.time(), 1800, 90, 5)
     account = Account(settled_s=3.0)
     account.findings.update(found)
-    wanted = Wanted(10, 0.7, "true", 1, 30)
+    wanted = Wanted(10, 0.7, "true", 1, 100)
     return Report(wanted, 40.0, 0, 600, load, trouble, memory, account, "", True)
 
 
@@ -94,6 +94,13 @@ def test_only_what_was_done_may_have_a_request_refused():
     assert (right.refused[API], right.refused[ENGINE], right.refused[""]) == (1, 2, 0)
     for each in (refused(99), refused(102), refused(100.2, is_cut=False), refused(150), refused(221)):
         assert report(each).off == ["1 requests were refused"]
+
+
+def test_a_process_that_grows_is_off():
+    growing = report()
+    growing.memory.samples += samples("c 8", time.time(), 1800, 90, 300)
+    [off] = growing.off
+    assert off.startswith("api: the process grows by 15")
 
 
 def test_the_report_says_what_is_off_and_is_json():

@@ -1,6 +1,7 @@
 """Asks the API: first as much as it can be asked, then at a rate, each request at its own time."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
@@ -29,8 +30,8 @@ _ANSWER_S = 60
 """So long an answer may take: how long they took, the report says."""
 _QUIET_S = 15
 """So long the stream of events may be silent: it sends a comment every 5 seconds."""
-_IDLE_S = 2
-"""How long a connection is kept: the API ends one after five seconds."""
+_IDLE_S = 1
+"""How long a connection is kept: an API that stops ends one that has been idle for two seconds."""
 _LISTS = ("status=completed&page_size=50", "status=failed&page_size=50", "page_size=100", "q=type:custom", "page=3")
 
 _LATER = {408, 409, 429}
@@ -104,17 +105,17 @@ class Load:
         """Do so many operations a second until it is told to stop, and all that follows from them."""
         self.took_s.clear()
         view = asyncio.create_task(self._view())
-        chains = asyncio.create_task(self._chains())
+        chains = asyncio.create_task(self._chains(stop))
         began = time.perf_counter()
         for n in itertools.count():
             if stop.is_set():
                 break
             await asyncio.sleep(max(began + n / rate - time.perf_counter(), 0))
             self._go(self._operation())
-        for task in (view, chains):
-            task.cancel()
-        await asyncio.gather(view, chains, return_exceptions=True)
+        await chains
         await self._all_followed()
+        view.cancel()
+        await asyncio.gather(view, return_exceptions=True)
 
     async def look(self, job_id: str) -> Json | None:
         """A job, or None if there is none."""
@@ -195,9 +196,10 @@ class Load:
         self.jobs[job_id] = expected
         await self._until_answered("POST", f"/api/jobs/{job_id}/retry", {200, 202})
 
-    async def _chains(self) -> None:
-        while True:
-            await asyncio.sleep(CHAINS_EVERY_S)
+    async def _chains(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), CHAINS_EVERY_S)
             chains = [self._orders.chain() for _ in range(3)]
             expected = {
                 job_id: Expected("chain", result=checksum(text)) for chain in chains for job_id, text in chain

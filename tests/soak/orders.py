@@ -36,7 +36,7 @@ class Expected:
         kind: What it is of.
         status: How it ends.
         result: What its task returns, or a part of that.
-        run: Its last run.
+        run: The last one that was asked for; jobtracker may add some where a worker or a message is lost.
     """
 
     kind: str
