@@ -55,9 +55,10 @@ def history_of(record: JobRecord, kept: Iterable[str | bytes]) -> list[HistoryEn
         if is_end and entry.get("worker"):
             first_worker.setdefault(int(entry["run"]), entry["worker"])
     found = [HistoryEntry(at=from_ms(record.created), step=Step.CREATED)]
+    # In the same millisecond, a job is rather changed before it is sent than behind that.
+    found += [_updated(entry) for entry in all_kept if entry["event"] == _UPDATE]
     for entry in entries:
         found += _noted(entry, first_worker)
-    found += [_updated(entry) for entry in all_kept if entry["event"] == _UPDATE]
     found += _run(record, first_worker)
     asked = {entry.run for entry in found if entry.step is Step.CANCEL_REQUESTED}
     run, cancel = record.run, record.cancel

@@ -165,7 +165,7 @@ def test_a_refused_change_leaves_no_object(own):
 
 
 def test_a_new_run_does_not_keep_the_result_of_the_one_before(own):
-    own.tracking.store.create(new_job("a", fields={"type": "ok", "priority": "normal"}))
+    own.tracking.store.create(new_job("a", type="ok"))
     own.tracking.store.apply(Event.ENQUEUE, "a")
     complete(own, "a", LARGE, run=1)
     own.tracking.store.apply(Event.SEND_AGAIN, "a", fields={"queued": now_ms()})
