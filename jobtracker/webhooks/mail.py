@@ -67,7 +67,7 @@ def _send(smtp_url: str, sender: str, url: str, delivery: Delivery, ends_at: flo
 
 
 class _Cut:
-    """Cuts off a connection when its time is over, whatever it waits for: a server may answer byte by byte."""
+    """Closes a connection when its time is over. A socket's own timeout starts anew with each byte of an answer."""
 
     def __init__(self, ends_at: float) -> None:
         self.left_s = _left_s(ends_at)
