@@ -65,8 +65,8 @@ class Library:
             return [self.call(client, command, *calls[0])]
         answers: dict[int, Any] = {}
         for some in batched(_bundles(calls), _BUNDLES):
-            packed = [_together(command, [calls[n] for n in bundle]) for bundle in some]
-            for bundle, each in zip(some, self.begin(client, "batch", packed).answers(), strict=True):
+            bundles = [_together(command, [calls[n] for n in bundle]) for bundle in some]
+            for bundle, each in zip(some, self.begin(client, "batch", bundles).answers(), strict=True):
                 answers.update(zip(bundle, each, strict=False))  # an error is the last of its bundle's answers
         for answer in answers.values():
             if isinstance(answer, Exception):
@@ -152,4 +152,4 @@ class _FencedLibrary(Library):
         return self._library.begin(client, f"fenced_{command}", fenced)
 
 
-__all__ = ["CHECKED_EVERY_S", "Args", "Call", "Calls", "FencedError", "Library", "PendingCalls", "batched", "packed"]
+__all__ = ["CHECKED_EVERY_S", "Args", "Call", "Calls", "FencedError", "Library", "PendingCalls", "batched"]
