@@ -248,13 +248,11 @@ class PublishSignals:
         large_values = self.tracking.large_values
         if large_values.objects is None:
             return jobs
-        found = []
-        for job in jobs:
-            data = large_values.set_apart(job.id, job.data)
-            if data is not job.data:
-                job = dataclasses.replace(job, fields={**job.fields, **large_in(data)}, data=data)  # noqa: PLW2901
-            found.append(job)
-        return found
+        found = [(job, large_values.set_apart(job.id, job.data)) for job in jobs]
+        return [
+            job if data is job.data else dataclasses.replace(job, fields={**job.fields, **large_in(data)}, data=data)
+            for job, data in found
+        ]
 
     def _without_repetition(self, jobs: list[NewJob]) -> list[NewJob]:
         """The jobs of a message; a parent that the message before had too only gets one more sub-job."""

@@ -76,8 +76,8 @@ class _OfRequest(Getter[Any]):
         text = carrier.get(key)
         return [text] if isinstance(text, str) else None
 
-    def keys(self, carrier: Any) -> list[str]:  # noqa: ARG002 (not needed by what reads known headers)
-        return []
+    def keys(self, carrier: Any) -> list[str]:
+        return list(vars(carrier))
 
 
 _OF_REQUEST = _OfRequest()

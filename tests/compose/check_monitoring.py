@@ -146,7 +146,7 @@ def test_each_panel_of_the_dashboard_has_data(stack, prometheus):
     for number in (1, 2):
         failed = stack.client.create("custom", failing, start=True)
         stack.client.wait(failed.id, timeout_s=60)
-        wait_until(lambda: prometheus.query("sum(jobtracker_job_failures_total)") == {(): number}, SEEN_S)  # noqa: B023
+        wait_until(lambda: prometheus.query("sum(jobtracker_job_failures_total)") == {(): number}, SEEN_S)  # noqa: B023 (called at once)
     stack.client.create("custom", waiting(0.1), start=True, queue="nobodys")
     assert len(panels()) > 20
 

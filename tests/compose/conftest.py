@@ -21,5 +21,5 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     finally:
         if not is_up or request.session.testsfailed > failed_before:
             with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-                print(stack.compose("logs", "--tail", "60"))  # noqa: T201
+                print(stack.compose("logs", "--tail", "60"))  # noqa: T201 (pytest shows it with the failure)
         stack.remove()

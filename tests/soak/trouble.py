@@ -134,7 +134,10 @@ class Trouble:
         begin_s = time.time()
         subprocess.run(["docker", "exec", container, *_KILL_ALL], check=False, capture_output=True)
         killed_s = time.time()
-        is_back = lambda: self._started(container) != began and self._healthy(container)  # noqa: E731
+
+        def is_back() -> bool:
+            return self._started(container) != began and self._healthy(container)
+
         self._wait_until(is_back, f"the container of {what} has not come back")
         # What a killed API was asked is cut at once; what comes later goes to the others.
         self.hits.append(Hit(what, begin_s, killed_s if what == API else time.time()))

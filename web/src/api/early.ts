@@ -20,7 +20,7 @@ for (const path of first === undefined ? [ALWAYS] : [ALWAYS, first]) {
   begun.set(url, answer);
 }
 
-/** The answer that is on its way already, for whoever asks for it first; undefined for all others. */
+/** The first caller gets the answer that was requested early. All others get undefined. */
 export function early({ method, url }: Request): Promise<Response> | undefined {
   if (method !== "GET") return undefined;
   const answer = begun.get(url);
