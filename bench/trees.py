@@ -5,11 +5,15 @@ own, a tree by the API or, where it is large, by the worker. A tree is accepted 
 (the answer is the whole tree); dispatched when the last sub-job is with the broker; finished when its parent has
 completed, as a chord is when its body has. Then the first page of its sub-jobs, and the whole tree, are asked for.
 Of a processor's time is counted what the sender, the worker and its children, and the server have taken until then.
+A chain and a group are sent by plain Celery code on both sides. `held` is the longest call of ours: as long as that
+takes, the server serves nobody else.
 """
 
 import contextlib
+import functools
 import http.client
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -37,7 +41,11 @@ SIZES = (10, 100, 1000)
 """Smaller ones that are measured too."""
 CHILDREN, LEVELS = 4, 5
 """Of a deep tree: sub-jobs of each parent, and levels of them; fewer where the size is small."""
+CHAIN_SHARE = 10
+"""A chain has this part of the size: each message of it holds what is left of the chain."""
 PAGES = 30
+_HELD_US = 500
+"""Calls that take longer are in the server's slow log."""
 CONCURRENCY = 2
 NOOP = {"job_type": "bench.noop"}
 
@@ -47,7 +55,7 @@ def run(size: int, rounds: int) -> dict[str, Any]:
     sizes = sorted({*(each for each in SIZES if each < size), size})
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        server = stack.enter_context(EmbeddedRedis(Path(folder)))
+        server = stack.enter_context(EmbeddedRedis(Path(folder), config={"slowlog-log-slower-than": str(_HELD_US)}))
         plain = Plain(server, Path(folder), stack)
         tracked = Tracked(server, Path(folder), stack)
         sides: list[Plain | Tracked] = [plain, tracked]
@@ -57,9 +65,10 @@ def run(size: int, rounds: int) -> dict[str, Any]:
         for number in range(rounds):
             for jobs in sizes:
                 found = {type(each): each.measure(jobs) for each in (sides if number % 2 else reversed(sides))}
-                ours, theirs = found[Tracked], {f"plain_{name}": value for name, value in found[Plain].items()}
-                ratio = {"ratio": ours["finished_s"] / theirs["plain_finished_s"]}
-                measured.setdefault(str(jobs), []).append(ours | theirs | ratio)
+                measured.setdefault(str(jobs), []).append(_compared(found[Tracked], found[Plain]))
+            for shape, jobs in (("chain", math.ceil(size / CHAIN_SHARE)), ("group", size)):
+                both = {type(each): each.sent(shape, jobs) for each in (sides if number % 2 else reversed(sides))}
+                measured.setdefault(f"{shape} of {jobs}", []).append(_compared(both[Tracked], both[Plain]))
             measured.setdefault("deep", []).append(tracked.measure_deep(size))
     return {
         name: {what: round(statistics.median(each[what] for each in found), 3) for what in found[0]}
@@ -67,10 +76,16 @@ def run(size: int, rounds: int) -> dict[str, Any]:
     }
 
 
+def _compared(ours: dict[str, float], plain: dict[str, float]) -> dict[str, float]:
+    ratio = ours["finished_s"] / plain["finished_s"]
+    return ours | {f"plain_{name}": value for name, value in plain.items()} | {"ratio": ratio}
+
+
 def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
     """The figures as a table, its head first."""
     names = {
         "jobs": "jobs",
+        "sent_s": "sent s",
         "accepted_s": "accepted s",
         "answered_s": "answered s",
         "dispatched_s": "dispatched s",
@@ -80,6 +95,7 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
         "ratio": "ratio",
         "cpu_us": "CPU µs a job",
         "plain_cpu_us": "chord's",
+        "held_ms": "held ms",
         "page_p50_ms": "page p50 ms",
         "page_p95_ms": "p95",
         "tree_s": "whole tree s",
@@ -102,27 +118,25 @@ class Plain:
 
     def measure(self, jobs: int) -> dict[str, float]:
         """Send a chord and wait until its body has run; until it was sent, and that."""
-        command = [sys.executable, "-m", "bench.chords", str(jobs)]
-        spent = _Spent(self._results, self._worker)
-        with subprocess.Popen(command, cwd=ROOT, env=self._environ, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            sent = json.loads(process.stdout.readline())
-            _wait(lambda: bool(self._results.exists(f"celery-task-meta-{sent['id']}")))
-            found = {"sent_s": sent["sent_s"], "finished_s": time.time() - sent["began_at"]}
-        return found | spent.each(jobs, sender_s=sent["cpu_s"])
+        return self.sent("chord", jobs)
+
+    def sent(self, shape: str, jobs: int) -> dict[str, float]:
+        """Send a shape of `bench.chords` by plain Celery code, and wait until all of it has run."""
+        return _sent(shape, jobs, self._environ, self._results, self._worker)
 
 
 class Tracked:
     """The same, tracked, with an API."""
 
     def __init__(self, server: EmbeddedRedis, folder: Path, stack: contextlib.ExitStack) -> None:
-        environ = _environ(server, "tracked", 3)
+        environ = self._environ = _environ(server, "tracked", 3)
+        self._results = stack.enter_context(Redis(port=server.port, db=3))
         self._port = free_port()
         self._client = stack.enter_context(connect(f"redis://127.0.0.1:{server.port}/2", 10))
         [self._keys] = Keys("bench").parts
         self._worker = stack.enter_context(_worker(environ, folder))
         _wait(lambda: bool(self._client.exists(self._keys("leases"))))
-        environ |= {"API_PORT": str(self._port)}
+        environ = {**environ, "API_PORT": str(self._port)}
         self._api = stack.enter_context(_process("api", ["-m", "api.main"], environ, folder))
         _wait(self._answers)
 
@@ -130,12 +144,24 @@ class Tracked:
         """Create and start a parent with so many sub-jobs, wait until it has completed, and look at it."""
         tree = {"job_type": "bench.collect", "sub_jobs": [NOOP] * jobs, "start": True}
         spent, api_s = _Spent(self._client, self._worker), cpu.of_process(self._api)
+        self._client.slowlog_reset()
         root, found = self._submit(tree)
-        found |= spent.each(jobs, sender_s=cpu.of_process(self._api) - api_s)
+        found |= spent.each(jobs, sender_s=cpu.of_process(self._api) - api_s) | {"held_ms": self._held_ms()}
         pages = sorted(self._timed(f"/api/jobs/?parent={root}&page_size=100")[0] for _ in range(PAGES))
         found |= {"page_p50_ms": pages[PAGES // 2] * 1000, "page_p95_ms": pages[PAGES * 95 // 100] * 1000}
         found["tree_s"], body = self._timed(f"/api/jobs/{root}/with-subjobs")
         return {**found, "tree_mb": len(body) / 1e6}
+
+    def sent(self, shape: str, jobs: int) -> dict[str, float]:
+        """As `Plain.sent`; until all of it is recorded as completed too."""
+        self._client.slowlog_reset()
+        found = _sent(shape, jobs, self._environ, self._results, self._worker)
+        return found | {"held_ms": self._held_ms()}
+
+    def _held_ms(self) -> float:
+        """How long our longest call took since the server's slow log was emptied; 0 if it is not in there."""
+        calls = [each for each in self._results.slowlog_get(128) if each["command"].startswith(b"FCALL")]
+        return max((each["duration"] / 1000 for each in calls), default=0.0)
 
     def measure_deep(self, size: int) -> dict[str, float]:
         """The same of a tree that is six deep, of fewer jobs than `size`."""
@@ -193,6 +219,22 @@ class Tracked:
             return bool(self._ask("GET", "/api/health"))
         except OSError:
             return False
+
+
+def _sent(shape: str, jobs: int, environ: dict[str, str], results: "Redis", worker: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.chords", shape, str(jobs)]
+    spent = _Spent(results, worker)
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        sent = json.loads(process.stdout.readline())
+        for each in reversed(sent["ids"]):  # the last ones come last, more or less
+            _wait(functools.partial(_is_stored, results, each))
+        found = {"sent_s": sent["sent_s"], "finished_s": time.time() - sent["began_at"]}
+    return found | spent.each(jobs, sender_s=sent["cpu_s"])
+
+
+def _is_stored(results: "Redis", task_id: str) -> bool:
+    return bool(results.exists(f"celery-task-meta-{task_id}"))
 
 
 class _Spent:

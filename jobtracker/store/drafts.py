@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import NotRecordedError
 from jobtracker.store.changes import NewJob
-from jobtracker.store.job_writer import JobWriter, outcomes_of
+from jobtracker.store.job_writer import ATTACHED, JobWriter, outcomes_of
 from jobtracker.store.pipeline import Call, batched
 
 _PLANTED = 200
@@ -99,7 +100,7 @@ class DraftWriter(JobWriter):
         part = self.keys.of(name)
         draft = part("draft", name)
         head = [at_ms, int(started), int(is_tree)]
-        texts = [_part_of(some, head) for some in batched(jobs, _PLANTED)]
+        texts = [_part_of(some, head) for some in _parts(jobs)]
         calls: Iterator[Call] = (
             (draft, [part.prefix, number, DRAFT_MS, text, name]) for number, text in enumerate(texts, start=1)
         )
@@ -114,14 +115,35 @@ class DraftWriter(JobWriter):
         return Outcome.APPLIED
 
 
+def _parts(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
+    """Jobs in parts, in order."""
+    part: list[NewJob] = []
+    attached = 0
+    for job in _with_some_subs(jobs):
+        if len(part) == _PLANTED or (part and attached + len(job.subs) > ATTACHED):
+            yield part
+            part, attached = [], 0
+        part.append(job)
+        attached += len(job.subs)
+    yield part
+
+
+def _with_some_subs(jobs: Iterable[NewJob]) -> Iterator[NewJob]:
+    """Jobs, each with the first of its sub-jobs; behind it, without fields, those that are too many for a call."""
+    for job in jobs:
+        if job.subs:
+            first, *others = batched(job.subs.items(), ATTACHED)
+            yield replace(job, fields={**job.fields, "subs": len(first)}, subs=dict(first))
+            yield from (NewJob(id=job.id, fields={}, subs=dict(some)) for some in others)
+        else:
+            yield job
+
+
 def _part_of(jobs: Iterable[NewJob], head: list[int]) -> str:
     """Jobs as `lua/commands/bulk_create.lua` reads them: equal records of neighbours stand once."""
     alike = [
-        [
-            _texts({**fields, "subs": count} if count else fields),
-            [[each.id, _texts(each.data), _texts(each.subs)] for each in some],
-        ]
-        for (fields, count), some in groupby(jobs, lambda job: (job.fields, len(job.subs)))
+        [_texts(fields), [[each.id, _texts(each.data), _texts(each.subs)] for each in some]]
+        for fields, some in groupby(jobs, lambda job: job.fields)
     ]
     return json.dumps([*head, *alike], ensure_ascii=False)
 

@@ -42,8 +42,9 @@ def tree(keys, subs=7):
 
 @pytest.fixture
 def piecemeal(monkeypatch):
-    """Each job is a part of its own."""
+    """Each job is a part of its own, and a part attaches two sub-jobs."""
     monkeypatch.setattr(store_module, "_PLANTED", 1)
+    monkeypatch.setattr(store_module, "ATTACHED", 2)
 
 
 def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, piecemeal, monkeypatch):
@@ -64,7 +65,7 @@ def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, pie
         store._functions, "call_all", lambda client, verb, calls: [look(client, verb, *c) for c in calls]
     )
     store.bulk_create(jobs, at_ms=START_MS, started=True)
-    assert seen == [0] * 9 + [*range(2, 10)]
+    assert seen == [0] * 11 + [1, 2, 2, *range(3, 10)]
     assert [name for name in names_of(client, keys) if name.startswith("draft")] == []
 
 

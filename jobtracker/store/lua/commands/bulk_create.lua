@@ -6,7 +6,8 @@
 -- Returns  how many parts are left; any number of processes may take the next one
 -- A part is a JSON list: now (ms), 1 where they are started, 1 where they are a tree, then of jobs whose records say the
 -- same [field/value pairs of the record, a list with [id, field/value pairs of the data, position/id pairs of its sub-jobs] of
--- each]. Of a tree parents stand before their sub-jobs, so no job is there whose parents are not. What is started and has no
--- sub-jobs waits to be claimed.
+-- each]. Where the record says nothing, only sub-jobs are attached: those for which the part of their parent had no room.
+-- Of a tree parents stand before their sub-jobs, so no job is there whose parents are not, or do not list it. What is started
+-- and has no sub-jobs waits to be claimed.
 --- @include lib/drafts
 return record_next_part(KEYS[1], ARGV[2])

@@ -29,8 +29,21 @@ local function record_next_part(draft, root)
     entries[set] = members
   end
 
-  for n = 4, #part do
-    local given, jobs = unpack(part[n])
+  local function attach(id, subs)
+    for first = 1, #subs, ARGUMENTS_AT_ONCE do
+      redis.call('ZADD', key('subs', id), unpack(subs, first, math.min(first + ARGUMENTS_AT_ONCE - 1, #subs)))
+    end
+  end
+
+  local function attach_further(id, subs)
+    local rec = load_record(id)
+    if not rec then return end -- it was deleted meanwhile
+    attach(id, subs)
+    rec.subs = redis.call('ZCARD', key('subs', id))
+    save_record(rec)
+  end
+
+  local function add(given, jobs)
     local rec = {}
     for i = 1, #given, 2 do set_field(rec, given[i], given[i + 1]) end
     new_record(rec, nil, now)
@@ -41,9 +54,7 @@ local function record_next_part(draft, root)
       records[#records + 1], records[#records + 2] = key('job', id), packed
       if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
       if rec.expires then redis.call('ZADD', key('expiring'), rec.expires, id) end
-      for first = 1, #subs, ARGUMENTS_AT_ONCE do
-        redis.call('ZADD', key('subs', id), unpack(subs, first, math.min(first + ARGUMENTS_AT_ONCE - 1, #subs)))
-      end
+      attach(id, subs)
     end
     if is_started and rec.subs == 0 then collect(key('unsent'), jobs) end
     collect(key('type', rec.type), jobs)
@@ -53,6 +64,15 @@ local function record_next_part(draft, root)
     created = created + #jobs
     hints[#hints + 1] = { what = 'created', root = is_tree and root or '', count = #jobs, status = rec.status, type = rec.type }
   end
+
+  for n = 4, #part do
+    local given, jobs = unpack(part[n])
+    if #given > 0 then add(given, jobs)
+    else
+      for i = 1, #jobs do attach_further(jobs[i][1], jobs[i][3]) end
+    end
+  end
+  if created == 0 then return #left - 1 end
   redis.call('MSET', unpack(records))
   for set, members in pairs(entries) do redis.call('ZADD', set, unpack(members)) end
   count_flow('created', now, created)
