@@ -1,6 +1,7 @@
 """What tracking costs: no-op tasks through a prefork worker, plain Celery with Redis results beside the same tracked.
 
-A third variant is plain Celery with its own task events, to which nobody listens.
+A third variant is plain Celery with its own task events, to which nobody listens. A fourth one asks Redis for nothing
+(PING) as a message is sent and as a task begins, and waits: the least that an answer before the task's code costs.
 
 The publisher runs first, alone; then a worker with one child works off the queue, as fast as it can; end to end is
 one after the other. The variants take turns in one run, on one server; the median of the rounds' ratios counts.
@@ -29,7 +30,7 @@ from jobtracker.local.embedded_redis import EmbeddedRedis
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "no-op tasks per second, what a task costs each process, and the ratio to plain Celery"
 SIZE = 5000
-VARIANTS = ("plain", "tracked", "events")
+VARIANTS = ("plain", "tracked", "events", "round_trip")
 RATES = ("publisher", "worker", "end_to_end")
 CPU_TIMES = ("publisher_us", "main_us", "child_us", "server_us")
 PARTS = (*RATES, *CPU_TIMES)
@@ -38,14 +39,18 @@ WARM_UP = 200
 
 
 def run(tasks: int, rounds: int) -> dict[str, Any]:
-    """Measure; rates in tasks per second, CPU times in microseconds a task, ratios to plain (1 means free)."""
+    """Measure: tasks per second and CPU µs a task; beside plain their ratio (1 means free), and what is added."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder)) as server:
         measured = [{v: measure(server, v, tasks, n) for v in _order(n)} for n in range(rounds)]
     medians = {v: {p: median(found[v][p] for found in measured) for p in PARTS} for v in VARIANTS}
     ratios = {
         v: {p: median(found[v][p] / found["plain"][p] for found in measured) for p in PARTS} for v in VARIANTS[1:]
     }
+    added = {
+        v: {p: median(found[v][p] - found["plain"][p] for found in measured) for p in CPU_TIMES} for v in VARIANTS[1:]
+    }
     return {
+        "cpu_added": added,
         "tasks_per_second": {v: {p: medians[v][p] for p in RATES} for v in VARIANTS},
         "cpu_per_task": {v: {p: medians[v][p] for p in CPU_TIMES} for v in VARIANTS},
         "ratio_to_plain": ratios,
@@ -56,12 +61,14 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
     """The figures as a table, its head first."""
     ratios = figures["ratio_to_plain"]
     found = {v: figures["tasks_per_second"][v] | figures["cpu_per_task"][v] for v in VARIANTS}
+    added = figures["cpu_added"]
     head = ["no-op tasks per second, CPU µs a task", "plain"]
     body = [[LABELS[part], f"{found['plain'][part]:.0f}"] for part in PARTS]
     for variant in VARIANTS[1:]:
-        head += [variant, "ratio"]
+        head += [variant.replace("_", " "), "ratio, more"]
         for part, row in zip(PARTS, body, strict=True):
-            row += [f"{found[variant][part]:.0f}", f"{ratios[variant][part]:.2f}"]
+            more = f"{added[variant][part]:+.0f}" if part in CPU_TIMES else f"{ratios[variant][part]:.2f}"
+            row += [f"{found[variant][part]:.0f}", more]
     return [tuple(row) for row in (head, *body)]
 
 
