@@ -5,10 +5,11 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from support.prometheus import running_prometheus
-from support.sample_jobs import create_job
+from support.sample_jobs import create_job, new_job
 from support.serving import ROOT, eventually, job, running_api, running_worker, waiting
 
 from jobtracker.connection.client import connect
@@ -180,3 +181,54 @@ def test_faults_fire_alerts(tmp_path, documents):
         assert not prometheus.query("jobtracker_jobs")
         api.process.stop()
         prometheus.expect_alert("JobtrackerDown")
+
+
+@pytest.mark.timeout(240)
+def test_faults_of_the_broker_and_of_workers_fire_alerts(tmp_path, documents):
+    fast = {"lease_renew_s": 0.5, "lease_lost_s": 2.5, "maintenance_interval_s": 0.5}
+    with (
+        EmbeddedRedis(tmp_path / "redis") as server,
+        EmbeddedRedis(tmp_path / "broker") as broker,
+        running_api(
+            tmp_path,
+            redis_url=server.url,
+            celery_broker_url=broker.url,
+            celery_result_backend=broker.url,
+            **fast,
+        ) as api,
+        running_prometheus(tmp_path, [f"127.0.0.1:{api.settings.api_port}"], rules=True, patience_s=3) as prometheus,
+    ):
+        with running_worker(api, documents, "--concurrency", "6", **fast) as worker:
+            api.expect(api.launch(), "completed")
+            eventually(lambda: prometheus.query("jobtracker_redeliveries_total"))
+            assert set(prometheus.firing()) <= {"JobtrackerMaintenanceStale"}  # no round may have ended yet
+            killed = [api.launch(job(payload=waiting(1))) for _ in range(6)]
+            eventually(lambda: all(api.job(each)["status"] == "running" for each in killed))
+            os.killpg(worker.pid, signal.SIGKILL)
+        narrow = {"report_buffer_size": 1, "progress_interval_s": 0.1}
+        with running_worker(api, documents, "--concurrency", "6", **narrow, **fast):
+            for each in killed:
+                api.expect(each, "completed")
+            prometheus.expect_alert("JobtrackerRedeliveries", type="custom")
+            held = [api.launch(job(payload=waiting(5, steps=20))) for _ in range(6)]
+            eventually(lambda: all(api.job(each)["status"] == "running" for each in held))
+            os.kill(server.pid, signal.SIGSTOP)
+            time.sleep(5)
+            os.kill(server.pid, signal.SIGCONT)
+            prometheus.expect_alert("JobtrackerReportsDropped")
+        api.launch()
+        prometheus.expect_alert("JobtrackerOldMessage")
+        prometheus.expect_alert("JobtrackerJobsBlocked")
+        # As an API process leaves it that dies between recording and sending.
+        broker.stop()
+        api.store.create(replace(new_job("unsent"), sends=True))
+        prometheus.expect_alert("JobtrackerBrokerDown")
+        prometheus.expect_alert("JobtrackerOutboxStale")
+
+
+def test_maintenance_that_does_not_run_fires_an_alert(tmp_path, redis_server):
+    with (
+        running_api(tmp_path, redis_url=redis_server.url, maintenance_interval_s=3600) as api,
+        running_prometheus(tmp_path, [f"127.0.0.1:{api.settings.api_port}"], rules=True, patience_s=3) as prometheus,
+    ):
+        prometheus.expect_alert("JobtrackerMaintenanceStale")

@@ -71,13 +71,16 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def running_prometheus(folder: Path, targets: Sequence[str], *, rules: bool = False) -> Iterator[Prometheus]:
+def running_prometheus(
+    folder: Path, targets: Sequence[str], *, rules: bool = False, patience_s: int | None = None
+) -> Iterator[Prometheus]:
     """A Prometheus that scrapes targets each second.
 
     Args:
         folder: Where its data lies.
         targets: Hosts with ports.
         rules: With the rules that are shipped; alerts fire at once, not after a while.
+        patience_s: What may be so many seconds old, where the rules let it be 300 or 900.
     """
     binary, port = program("prometheus", "prometheus"), free_port()
     config: dict[str, Any] = {
@@ -88,6 +91,8 @@ def running_prometheus(folder: Path, targets: Sequence[str], *, rules: bool = Fa
         config["rule_files"] = []
         for path in RULES.glob("*.yml"):
             text = re.sub(r"^ +for: .*\n", "", path.read_text(), flags=re.MULTILINE)
+            if patience_s is not None:
+                text = re.sub(r"(?<=> )(300|900)\b", str(patience_s), text)
             (folder / path.name).write_text(text)
             config["rule_files"].append(str(folder / path.name))
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
