@@ -28,6 +28,14 @@ DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "jobtracker
 ENDS = [Event.COMPLETE, Event.COMPLETE, Event.FAIL, Event.CANCELLED]
 
 
+def panel(title: str) -> str:
+    """What a panel of the dashboard asks, for all jobs."""
+    [expression] = [
+        each["targets"][0]["expr"] for each in DASHBOARD["panels"] if each.get("title") == title and each["targets"]
+    ]
+    return str(expression).replace("$job", ".*").replace("$type", ".*")
+
+
 class Traffic:
     """Jobs that are created, end, run again, are deleted and forgotten, until it is stopped."""
 
@@ -161,11 +169,19 @@ def test_faults_fire_alerts(tmp_path, documents):
             assert set(prometheus.firing()) <= {"JobtrackerMaintenanceStale"}  # no round may have ended yet
             eventually(lambda: prometheus.firing() == {})
             wrong = job("document_analysis", {"document_id": "none"})
+            time.sleep(2)  # it has scraped before the range begins
+            before_s = time.time()
             api.expect(api.launch(wrong), "failed")
             eventually(lambda: prometheus.query('jobtracker_jobs_settled_total{type="document_analysis"} == 1'))
             for _ in range(8):
                 api.expect(api.launch(wrong), "failed")
             prometheus.expect_alert("JobtrackerHighFailureRate", type="document_analysis")
+            failures, label = (
+                panel("Failures of the range, by error"),
+                ("workers.errors.NotFoundError", "document_analysis"),
+            )
+            for range_s, number in ((time.time() - before_s, 9), (3600, 8)):  # an hour ago there was no Prometheus
+                assert prometheus.query(failures.replace("$__range", f"{range_s:.0f}s")) == {label: number}
             api.get("/api/tracking/attention")
             prometheus.expect_alert("JobtrackerNewFailureGroup", state="new")
             api.launch(job(payload=waiting(0)), queue="nobody")
