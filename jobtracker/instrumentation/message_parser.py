@@ -7,7 +7,7 @@ So a tree that plain Celery code builds is known from the messages alone.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from jobtracker.broker.headers import REQUEST_ID_HEADER, called, sender, terms
 from jobtracker.core.job import job_and_run_of
@@ -70,6 +70,7 @@ class MessageReader:
         options: Mapping[str, Any] | None = None,
         labels: Labels = NO_LABELS,
         goes_on: bool = False,
+        ahead: int | None = None,
         published: bool = False,
         chained_anew: bool = False,
     ) -> list[NewJob]:
@@ -85,6 +86,7 @@ class MessageReader:
             options: With which it is called; default: not known.
             labels: The tags of all of the jobs, and a name for the first: the job itself, or the parent of all.
             goes_on: The job before it in its chain sends it. What follows it is kept with the first job of the chain.
+            ahead: So many jobs of what its chain still holds; default: all.
             published: As `NewJob` has it, of the message's own job.
             chained_anew: The same.
         """
@@ -114,8 +116,8 @@ class MessageReader:
         following, around = in_order(embedded), []
         if following or embedded.get("chord") or headers.get("group"):
             place = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
-            steps = [step for each in following for step in steps_of(each)]
-            around = self._around(job_id, fields, place, steps, sending)
+            steps = [step for each in following[:ahead] for step in steps_of(each)]
+            around = self._around(job_id, fields, place, steps[:ahead], sending)
         stored = stored_of_call(known.arguments, args, kwargs, headers.get("argsrepr"), headers.get("kwargsrepr"))
         data = stored.data | sending.data
         if following and not goes_on:
@@ -157,56 +159,49 @@ class MessageReader:
 
         A chord is sent as a whole, with its header. What follows in a chain is sent by the task before it.
         """
-        parents: list[NewJob] = []
-        group, chord = options.get("group_id"), options.get("chord")
-        if chord:
-            subs = {options.get("group_index") or 0: job_id}
-            parents = self._job(steps_of(chord), sending._replace(header=group), subs=subs, whole=chord)
-        elif group and group != sending.header:
-            fields["group"] = str(group)
-        if parents:
-            fields["parent"] = parents[0].id
-        chain = self._job(following, sending, after=job_id)
-        if chain:
-            fields["next"] = chain[0].id
-        return [*parents, *chain]
+        found = self._parents(job_id, fields, options, sending)
+        for step in following:  # no recursion: a chain may have any number of jobs
+            job = self._job(step, sending)
+            if job is None:
+                break
+            fields["next"] = job.id
+            own = cast("dict[str, str | int]", job.fields)
+            own |= {"sent_by": job_id, "link": "body" if is_body(step) else "announced"}
+            found += [job, *self._parents(job.id, own, step["options"], sending)]
+            job_id, fields = job.id, own
+        return found
 
-    def _job(
-        self,
-        steps: Sequence[Mapping[str, Any]],
-        sending: _Sending,
-        *,
-        after: str | None = None,
-        subs: Mapping[int, str] | None = None,
-        whole: Mapping[str, Any] | None = None,
+    def _parents(
+        self, job_id: str, fields: dict[str, str | int], options: Mapping[str, Any], sending: _Sending
     ) -> list[NewJob]:
-        """The job of the first step, and all that are around it; none where it is not tracked.
+        """The parent of a job, with all that is around that; `fields` get its id, or that of their group."""
+        group, chord = options.get("group_id"), options.get("chord")
+        if not chord:
+            if group and group != sending.header:
+                fields["group"] = str(group)
+            return []
+        sending = sending._replace(header=group)
+        steps = steps_of(chord)
+        job = self._job(steps[0], sending) if steps else None
+        if job is None:
+            return []
+        fields["parent"] = job.id
+        own, data = cast("dict[str, str | int]", job.fields), cast("dict[str, str]", job.data)
+        own |= {"queued": sending.at_ms, **sending.fields}
+        data |= sending.data
+        if rest := rest_in(chord, job.id):
+            data["chain"] = kept(rest, self.may_be_stored)
+        around = self._around(job.id, own, steps[0]["options"], steps[1:], sending)
+        return [replace(job, subs={options.get("group_index") or 0: job_id}), *around]
 
-        Args:
-            steps: It, and what follows it.
-            sending: What they have in common.
-            after: The job that sends it, where it is the next of a chain.
-            subs: Its sub-jobs, where it is the body of a chord.
-            whole: The signature of that body.
-        """
-        if not steps or not steps[0]["options"].get("task_id"):
-            return []
-        options = steps[0]["options"]
-        known = self.find(steps[0]["task"], steps[0]["kwargs"])
-        if known is None and steps[0]["task"] != ACCUMULATE:
-            return []
-        job_id, run = job_and_run_of(options["task_id"])
-        fields, data = self._described(steps[0], known or TrackedTask(ACCUMULATE, ArgumentRule()), sending)
-        fields["run"] = run
-        if after is not None:
-            fields |= {"sent_by": after, "link": "body" if is_body(steps[0]) else "announced"}
-        else:
-            fields |= {"queued": sending.at_ms, **sending.fields}
-            data |= sending.data
-        if whole is not None and (following := rest_in(whole, job_id)):
-            data["chain"] = kept(following, self.may_be_stored)
-        around = self._around(job_id, fields, options, steps[1:], sending)
-        return [NewJob(id=job_id, fields=fields, data=data, subs=subs or {}), *around]
+    def _job(self, step: Mapping[str, Any], sending: _Sending) -> NewJob | None:
+        """The job of a step that is yet to be sent; None where it is not tracked."""
+        task_id, known = step["options"].get("task_id"), self.find(step["task"], step["kwargs"])
+        if not task_id or (known is None and step["task"] != ACCUMULATE):
+            return None
+        fields, data = self._described(step, known or TrackedTask(ACCUMULATE, ArgumentRule()), sending)
+        job_id, fields["run"] = job_and_run_of(task_id)
+        return NewJob(id=job_id, fields=fields, data=data)
 
     def _described(
         self, signature: Mapping[str, Any], known: TrackedTask, sending: _Sending

@@ -57,12 +57,17 @@ class Publication:
         labels: The labels of the call.
         jobs: The jobs of the message, its own first.
         outcomes: Returns the outcomes of recording them, or None if that has to wait; None after it was called.
+        whole: Reads all that its chain still holds. Only if the task before it sends it: then `jobs` has the next one
+            of that, and the chain's first message has announced the rest.
         created: Ids of the jobs that were recorded because of it.
         claim: What became of its claim to a unique key.
         span: Its span, where the process makes traces.
     """
 
-    __slots__ = ("_token", "claim", "created", "current", "jobs", "labels", "options", "outcomes", "signals", "span")
+    __slots__ = (
+        *("_token", "claim", "created", "current", "jobs"),
+        *("labels", "options", "outcomes", "signals", "span", "whole"),
+    )
     _token: Token["Publication | None"]
 
     def __init__(self, signals: "PublishSignals", options: dict[str, Any]) -> None:
@@ -72,6 +77,7 @@ class Publication:
         self.labels = _labels_around(self.current)
         self.jobs: list[NewJob] = []
         self.outcomes: Callable[[], list[Outcome] | None] | None = None
+        self.whole: Callable[[], list[NewJob]] | None = None
         self.created: list[str] = []
         self.claim: Claim | None = None
         self.span: Span | None = None
@@ -154,13 +160,14 @@ class PublishSignals:
             self.resent.add(task_id)
             publication.span = self._spans.again(sender, body, headers, queue, None)
             return
-        goes_on = current is not None and _is_next(get_current_task(), body)
+        goes_on = current is not None and _is_next(get_current_task(), task_id, body)
         sent = at_ms
         if current is not None and isinstance(current.sent, int) and is_body_of(get_current_task(), task_id):
             sent = current.sent  # where its message is delivered again, Celery sends the body again: no new run
         labels = publication.labels
         is_own_run = sent == 0 or headers.get("replaced_task_nesting")  # of the run that goes on, or of ours
-        jobs = self.reader.jobs(
+        read = functools.partial(
+            self.reader.jobs,
             *(sender, headers, properties or {}, queue, body, sent or at_ms),
             options=publication.options,
             labels=labels,
@@ -168,7 +175,9 @@ class PublishSignals:
             published=not is_own_run,
             chained_anew=current is not None and current.reused,
         )
+        jobs = read(ahead=1 if goes_on else None)
         if jobs:
+            publication.whole = read if goes_on else None
             jobs = self._set_apart(jobs)
             headers[SENT_HEADER] = sent
             if labels.name and jobs[0].fields.get("name") == labels.name:  # else it names the parent
@@ -183,8 +192,8 @@ class PublishSignals:
                 jobs if len(jobs) == 1 else self._without_repetition(jobs),
                 Report(Notice.PUBLISHED, job_id, jobs=jobs, at_ms=at_ms),
             )
-        if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
-            self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
+        if current is not None and not goes_on and _ends_as(current, self.reader.task_ids_ahead(body)):
+            self._replaced(current, {"replaced": "1"})
 
     def _send_again(self, current: CurrentJob, headers: dict[str, Any], queue: str) -> None:
         """A task sends itself again: its message gets the headers that Celery does not hand on."""
@@ -241,7 +250,17 @@ class PublishSignals:
         if outcomes is not None and (known := outcomes()) is not None:
             if Outcome.MISSING in known:  # the store has lost a parent
                 known = self.tracking.store.create(*publication.jobs)
+            if publication.whole is not None and {*known} != {Outcome.DUPLICATE}:
+                known = self._with_rest(publication, publication.whole(), known)
             self.tracking.applier.begin_anew(publication.jobs, publication.note(known))
+
+    def _with_rest(self, publication: Publication, whole: list[NewJob], known: list[Outcome]) -> list[Outcome]:
+        """Record the rest of a chain: its first message has not announced that, or a job of it is sent again."""
+        first = dict(zip((job.id for job in publication.jobs), known, strict=True))
+        others = self._set_apart(whole[1:])
+        outcomes = self.tracking.store.create(*others)
+        publication.jobs = [publication.jobs[0], *others]
+        return [known[0], *(first.get(job.id, each) for job, each in zip(others, outcomes, strict=True))]
 
     def _set_apart(self, jobs: list[NewJob]) -> list[NewJob]:
         """Jobs whose large arguments are in the object store, if there is one."""
@@ -308,7 +327,15 @@ def _labels_around(current: CurrentJob | None) -> Labels:
     return here if current is None else Labels(here.name, joined(current.labels.tags, here.tags))
 
 
-def _is_next(current: Any, body: Any) -> bool:
-    """Whether a message is sent for the chain of the task that runs here, whose request holds what is left of it."""
-    left = body[2].get("chain")
-    return bool(left) and left == current.request.chain
+def _ends_as(current: CurrentJob, task_ids: set[str]) -> bool:
+    """Whether a task is replaced by a group, chord or chain whose end bears its own id."""
+    return task_id_of(current.id, current.run) in task_ids
+
+
+def _is_next(current: Any, task_id: str, body: Any) -> bool:
+    """Whether a message is sent for the chain of the task that runs here, whose request holds what is left of it.
+
+    Before 5.7, Celery has taken the next one off that list by now (celery/app/trace.py).
+    """
+    left = current.request.chain
+    return bool(left) and (left[-1]["options"].get("task_id") == task_id or left == body[2].get("chain"))

@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import uuid
+from collections import Counter
 
 import pytest
 from celery import chain, chord, group
@@ -216,3 +218,42 @@ def test_a_link_is_a_job_of_its_own(project, sig):
     job_id = sig("ok", 1).set(link=[sig("add", 2).set(task_id=f"{project.name}-linked")]).apply_async().id
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     assert project.expect(f"{project.name}-linked", Status.COMPLETED, "SUCCESS", RAN).result == 3
+
+
+def _chain_of(project, *links):
+    """Send a chain of immutable links; returns the ids of its jobs, in order."""
+    ids = [f"{project.name}-{uuid.uuid4().hex[:8]}-{n}" for n in range(len(links))]
+    named = [link.clone().set(task_id=each, immutable=True) for link, each in zip(links, ids, strict=True)]
+    chain(*named, app=project.app).apply_async()
+    return ids
+
+
+def test_a_chain_of_any_length_is_recorded_when_its_first_task_is_sent(own_project):
+    ids = _chain_of(own_project, *[own_project.signature("ok")] * 1200)
+    records = own_project.queries.records(ids)
+    assert [record.next for record in records] == [*ids[1:], None]
+    assert {record.status for record in records} == {Status.PENDING}
+
+
+def test_a_task_of_a_chain_tells_of_the_next_one_and_not_of_all_the_rest(project, sig):
+    with project.client.monitor() as monitor:
+        ids = _chain_of(project, *[sig("ok")] * 12)
+        project.expect(ids[-1], Status.COMPLETED, "SUCCESS", RAN)
+        project.client.echo(project.name)
+        sent = list(itertools.takewhile(lambda text: text != f"ECHO {project.name}", _commands(monitor)))
+    created = Counter(text.split(" ")[3] for text in sent if re.match(r"FCALL \S+_create ", text))
+    assert [created[project.keys("job", each)] for each in ids] == [1, 2, *[3] * 10]
+    project.expect_settled(*ids)
+
+
+def test_the_rest_of_a_chain_is_recorded_by_its_first_task_if_who_sent_it_told_nobody(own_project):
+    project, gate, sig = own_project, f"{own_project.name}-rest", own_project.signature
+    project.tracker.detach()
+    ids = _chain_of(project, sig("ok"), sig("hold", gate), sig("ok"), sig("ok"))
+    project.tracker.attach()
+    assert not any(record.exists for record in project.queries.records(ids))
+    with project.worker():
+        project.expect_status(ids[1], Status.RUNNING)
+        assert [record.next for record in project.queries.records(ids)] == [*ids[1:], None]
+        project.diary.open_gate(gate)
+        project.expect_settled(*ids)
