@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument("--restart-engine", metavar="CMD", help="restart the engine by this command, once")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="decides what is asked and hit")
     parser.add_argument(
-        "--most-mb-per-hour", type=float, default=100, help="a process that grows faster is off (100)", metavar="MB"
+        "--most-mb-per-hour", type=float, default=30, help="a process that grows faster is off (30)", metavar="MB"
     )
     parser.add_argument("--json", type=Path, default=Path("soak.json"), help="keep all figures here (soak.json)")
     given = parser.parse_args()

@@ -51,6 +51,7 @@ def run(wanted: Wanted, say: Callable[[str], None]) -> Report:
     folder.chmod(0o755)
     stack = Stack()
     stack.env |= REPLICAS | {"DOCUMENTS_DIR": str(documents), "CONCURRENCY": "4", "COMPOSE_PROFILES": ""}
+    stack.env["STORE_ARGUMENTS"] = "full"  # else a message that Celery loses with a killed worker can't be sent again
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
 
