@@ -3,15 +3,17 @@
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 from support.browser import Browsing, Visit
 from support.sample_jobs import create_in, create_job, create_parent, new_job
-from support.serving import Api, job, waiting
+from support.serving import Api, job, running_api, waiting
 
 from jobtracker.core.lifecycle import Event, Status
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 pytestmark = pytest.mark.thorough
 
@@ -200,3 +202,14 @@ def test_axe_finds_nothing_in_a_ledger_a_form_and_a_tree(browsing, visit, api, d
         phone.go(path)
         expect(phone.page.get_by_role("region").first).to_be_visible()
         assert phone.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_a_job_leads_to_its_trace(browsing: Browsing, redis_server: EmbeddedRedis, tmp_path: Path) -> None:
+    template = "https://traces.example/trace/{trace_id}"
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    with running_api(tmp_path, redis_url=redis_server.url, trace_url_template=template) as api:
+        traced = create_job(api.store, traceparent=f"00-{trace_id}-00f067aa0ba902b7-01")
+        visit = browsing.visit(str(api.http.base_url))
+        visit.go(f"/jobs/{traced}")
+        link = visit.page.get_by_role("link", name=trace_id)
+        expect(link).to_have_attribute("href", f"https://traces.example/trace/{trace_id}")
