@@ -53,7 +53,8 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 def _sum(counts: Iterable[JobCount], of: Callable[[JobCount], Any]) -> dict[Any, int]:
     sums: dict[Any, int] = {}
     for count in counts:
-        sums[of(count)] = sums.get(of(count), 0) + count.count
+        name = of(count)
+        sums[name] = sums.get(name, 0) + count.count
     return sums
 
 
