@@ -9,11 +9,14 @@ from typing import Any
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import NotRecordedError
 from jobtracker.store.changes import NewJob
-from jobtracker.store.job_writer import ATTACHED, JobWriter, outcomes_of
+from jobtracker.store.job_writer import JobWriter, outcomes_of
 from jobtracker.store.pipeline import Call, batched
 
 _PLANTED = 200
 """Jobs that are recorded in one go: it takes the server a few milliseconds."""
+
+_ATTACHED = 1000
+"""Sub-jobs that are attached to their parents in one go, for the same reason."""
 
 DRAFT_MS = 10_000
 """So long a draft waits for its next part, or its commit: that follows at once, unless its process has died."""
@@ -120,7 +123,7 @@ def _parts(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
     part: list[NewJob] = []
     attached = 0
     for job in _with_some_subs(jobs):
-        if len(part) == _PLANTED or (part and attached + len(job.subs) > ATTACHED):
+        if len(part) == _PLANTED or (part and attached + len(job.subs) > _ATTACHED):
             yield part
             part, attached = [], 0
         part.append(job)
@@ -132,7 +135,7 @@ def _with_some_subs(jobs: Iterable[NewJob]) -> Iterator[NewJob]:
     """Jobs, each with the first of its sub-jobs; behind it, without fields, those that are too many for a call."""
     for job in jobs:
         if job.subs:
-            first, *others = batched(job.subs.items(), ATTACHED)
+            first, *others = batched(job.subs.items(), _ATTACHED)
             yield replace(job, fields={**job.fields, "subs": len(first)}, subs=dict(first))
             yield from (NewJob(id=job.id, fields={}, subs=dict(some)) for some in others)
         else:

@@ -3,7 +3,7 @@
 import copy
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
 from jobtracker.connection.client import RedisClient
@@ -13,13 +13,10 @@ from jobtracker.errors import UniqueKeyTakenError
 from jobtracker.store.changes import Change, NewJob, Verdict
 from jobtracker.store.functions import Library
 from jobtracker.store.keys import Keys, Partition
-from jobtracker.store.pipeline import Call, PendingCalls, batched, packed
+from jobtracker.store.pipeline import Call, PendingCalls, packed
 from jobtracker.store.records import by_places
 
 T = TypeVar("T")
-
-ATTACHED = 1000
-"""Sub-jobs that one call attaches to their parent: nobody else is served meanwhile."""
 
 _COMMANDS = (
     "create",
@@ -112,16 +109,16 @@ class JobWriter:
         Raises:
             UniqueKeyTakenError: Another job has the unique key of one.
         """
-        calls, further = self._calls(jobs, now_ms() if at_ms is None else at_ms)
-        answers = self._functions.call_many(self.client, "create", calls)
-        self._functions.call_all(self.client, "create", further)
+        at_ms = now_ms() if at_ms is None else at_ms
+        answers = self._functions.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
         return self._created(jobs, answers)
 
     def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Begun[list[Outcome]]:
         """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
-        calls, further = self._calls(jobs, now_ms() if at_ms is None else at_ms)
-        pending = self._functions.begin(self.client, "create", [*calls, *further])
-        return Begun(pending, lambda answers: self._created(jobs, answers[: len(jobs)]))
+        at_ms = now_ms() if at_ms is None else at_ms
+        calls = [self._new(job, at_ms) for job in jobs]
+        pending = self._functions.begin(self.client, "create", calls)
+        return Begun(pending, lambda answers: self._created(jobs, answers))
 
     def _created(self, jobs: Iterable[NewJob], answers: Iterable[str]) -> list[Outcome]:
         if len(self.keys.parts) > 1:
@@ -258,19 +255,6 @@ class JobWriter:
         args: list[str | int | float] = [part.prefix, job_id, self.max_log_lines]
         args += [each for line in lines for each in line]
         return Outcome(self._functions.call(self.client, "append_log", part("job", job_id), args))
-
-    def _calls(self, jobs: Iterable[NewJob], at_ms: int) -> tuple[list[Call], list[Call]]:
-        """The calls that record jobs, and those that attach what one call would hold the server up with."""
-        calls: list[Call] = []
-        further: list[Call] = []
-        for job in jobs:
-            if len(job.subs) > ATTACHED:
-                first, *others = batched(job.subs.items(), ATTACHED)
-                calls.append(self._new(replace(job, subs=dict(first)), at_ms))
-                further += [self._new(NewJob(id=job.id, fields={}, subs=dict(some)), at_ms) for some in others]
-            else:
-                calls.append(self._new(job, at_ms))
-        return calls, further
 
     def _new(self, job: NewJob, at_ms: int) -> Call:
         part = self.keys.of(job.id)

@@ -44,7 +44,7 @@ def tree(keys, subs=7):
 def piecemeal(monkeypatch):
     """Each job is a part of its own, and a part attaches two sub-jobs."""
     monkeypatch.setattr(store_module, "_PLANTED", 1)
-    monkeypatch.setattr(store_module, "ATTACHED", 2)
+    monkeypatch.setattr(store_module, "_ATTACHED", 2)
 
 
 def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, piecemeal, monkeypatch):

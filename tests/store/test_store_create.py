@@ -206,10 +206,8 @@ def unnotified(client, keys):
 
 @pytest.fixture(params=[1000, 7])
 def attached(request, monkeypatch):
-    """How many sub-jobs a call attaches; a parent of these tests has 30."""
-    for module in ("job_writer", "drafts"):
-        monkeypatch.setattr(f"jobtracker.store.{module}.ATTACHED", request.param)
-    return request.param
+    """How many sub-jobs a part of a draft attaches; a parent of these tests has 30."""
+    monkeypatch.setattr("jobtracker.store.drafts._ATTACHED", request.param)
 
 
 @pytest.mark.parametrize("started", [True, False])
@@ -238,9 +236,7 @@ def test_planting_records_as_creating_does(client, keys, store, queries, attache
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_parent_gets_many_sub_jobs_of_which_one_has_settled_already(
-    client, keys, store, queries, attached, at_once
-):
+def test_a_parent_gets_many_sub_jobs_of_which_one_has_settled_already(client, keys, store, queries, at_once):
     subs = [f"sub{n:03}" for n in range(30)]
     store.create(*(new_job(each, parent="p") for each in subs))
     store.apply(Event.CANCEL, subs[7])
@@ -251,17 +247,6 @@ def test_a_parent_gets_many_sub_jobs_of_which_one_has_settled_already(
     assert stored(client, keys, "p").get("subs") == "30"
     assert unnotified(client, keys) == [subs[7]]
     assert recount(client, keys) == []
-
-
-def test_no_call_attaches_too_many_sub_jobs(client, keys, store, queries, attached, monkeypatch):
-    subs, sent = [f"sub{n:03}" for n in range(30)], []
-    monkeypatch.setattr(
-        store, "_new", lambda job, at_ms, new=store._new: sent.append(len(job.subs)) or new(job, at_ms)
-    )
-    store.create(new_job("one", subs=subs))
-    store.begin_create(new_job("two", subs=subs), new_job("three"))()
-    assert sent == ([30, 30, 0] if attached > 30 else [7, 7, 7, 7, 2] * 2 + [0])
-    assert queries.sub_ids("one") == queries.sub_ids("two") == subs
 
 
 def test_a_normal_priority_is_not_stored_and_shown_all_the_same(client, keys, store, queries):
