@@ -81,7 +81,7 @@ class _Empty(Library):
 
     ANSWERS = (
         ("create", "'applied'"),
-        ("transition", "'applied pending running 1 0 0 0 0 0 0'"),
+        ("transition", "'applied pending running 1 0 0 0 0 0 0 0'"),
         ("notify_parent", "{'waiting', '', 1, 'pending'}"),
     )
 

@@ -58,6 +58,7 @@ class CurrentJob:
         stopped: Why it was stopped, or must not begin.
         quarantined: Why it must not begin, if its job is quarantined.
         alone: Its start was applied, and no job waits for its end (`Change.waited_for`).
+        next_is_recorded: So is the next in its chain, and with that the rest.
         resent: The task sent itself again under its own id (retry, replace), so the job goes on.
         record: How to record the job if it is not recorded; set when that was needed.
         start: While its task runs: the report of its start, which can record the job if that is missing.
@@ -68,7 +69,7 @@ class CurrentJob:
         log_budget: How much of what its task logs may still go into its log.
     """
 
-    reused = alone = resent = _cancelled = False
+    reused = alone = next_is_recorded = resent = _cancelled = False
     stopped: str | None = None
     quarantined: str | None = None
     record: NewJob | None = None

@@ -70,7 +70,6 @@ class MessageReader:
         options: Mapping[str, Any] | None = None,
         labels: Labels = NO_LABELS,
         goes_on: bool = False,
-        ahead: int | None = None,
         published: bool = False,
         chained_anew: bool = False,
     ) -> list[NewJob]:
@@ -85,8 +84,7 @@ class MessageReader:
             at_ms: When it is sent.
             options: With which it is called; default: not known.
             labels: The tags of all of the jobs, and a name for the first: the job itself, or the parent of all.
-            goes_on: The job before it in its chain sends it. What follows it is kept with the first job of the chain.
-            ahead: So many jobs of what its chain still holds; default: all.
+            goes_on: The job before it in its chain sends it, and what follows is recorded: only the next one is told.
             published: As `NewJob` has it, of the message's own job.
             chained_anew: The same.
         """
@@ -116,8 +114,9 @@ class MessageReader:
         following, around = in_order(embedded), []
         if following or embedded.get("chord") or headers.get("group"):
             place = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
-            steps = [step for each in following[:ahead] for step in steps_of(each)]
-            around = self._around(job_id, fields, place, steps[:ahead], sending)
+            told = 1 if goes_on else None
+            steps = [step for each in following[:told] for step in steps_of(each)]
+            around = self._around(job_id, fields, place, steps[:told], sending)
         stored = stored_of_call(known.arguments, args, kwargs, headers.get("argsrepr"), headers.get("kwargsrepr"))
         data = stored.data | sending.data
         if following and not goes_on:

@@ -26,6 +26,7 @@ from jobtracker.core.labels import (
     without_labels,
 )
 from jobtracker.core.lifecycle import Event, Outcome
+from jobtracker.core.traceparent import HEADER
 from jobtracker.instrumentation.beat import due_entry
 from jobtracker.instrumentation.current_job import CurrentJob, job_of
 from jobtracker.instrumentation.job_spans import SendSpans, end_span
@@ -57,8 +58,8 @@ class Publication:
         labels: The labels of the call.
         jobs: The jobs of the message, its own first.
         outcomes: Returns the outcomes of recording them, or None if that has to wait; None after it was called.
-        whole: Reads all that its chain still holds. Only if the task before it sends it: then `jobs` has the next one
-            of that, and the chain's first message has announced the rest.
+        whole: Reads all that its chain still holds, if `jobs` has only the next one of that, because the rest is
+            recorded.
         created: Ids of the jobs that were recorded because of it.
         claim: What became of its claim to a unique key.
         span: Its span, where the process makes traces.
@@ -160,7 +161,7 @@ class PublishSignals:
             self.resent.add(task_id)
             publication.span = self._spans.again(sender, body, headers, queue, None)
             return
-        goes_on = current is not None and _is_next(get_current_task(), task_id, body)
+        goes_on = current is not None and current.next_is_recorded and _is_next(get_current_task(), task_id, body)
         sent = at_ms
         if current is not None and isinstance(current.sent, int) and is_body_of(get_current_task(), task_id):
             sent = current.sent  # where its message is delivered again, Celery sends the body again: no new run
@@ -171,11 +172,10 @@ class PublishSignals:
             *(sender, headers, properties or {}, queue, body, sent or at_ms),
             options=publication.options,
             labels=labels,
-            goes_on=goes_on,
             published=not is_own_run,
             chained_anew=current is not None and current.reused,
         )
-        jobs = read(ahead=1 if goes_on else None)
+        jobs = read(goes_on=goes_on)
         if jobs:
             publication.whole = read if goes_on else None
             jobs = self._set_apart(jobs)
@@ -255,12 +255,23 @@ class PublishSignals:
             self.tracking.applier.begin_anew(publication.jobs, publication.note(known))
 
     def _with_rest(self, publication: Publication, whole: list[NewJob], known: list[Outcome]) -> list[Outcome]:
-        """Record the rest of a chain: its first message has not announced that, or a job of it is sent again."""
+        """Record all that a chain still holds: it is sent again, or some of it is gone.
+
+        Args:
+            publication: Of the message. Its `jobs` are all of these jobs then.
+            whole: They.
+            known: What became of those that it had before.
+        """
+        own, *others = publication.jobs
         first = dict(zip((job.id for job in publication.jobs), known, strict=True))
-        others = self._set_apart(whole[1:])
-        outcomes = self.tracking.store.create(*others)
-        publication.jobs = [publication.jobs[0], *others]
-        return [known[0], *(first.get(job.id, each) for job, each in zip(others, outcomes, strict=True))]
+        chain = {name: text for name, text in whole[0].data.items() if name == "chain"}
+        jobs = [dataclasses.replace(own, data={**own.data, **chain}), *whole[1:]]
+        if traceparent := next((job.fields.get(HEADER) for job in others), None):
+            jobs[1:] = [dataclasses.replace(job, fields={**job.fields, HEADER: traceparent}) for job in jobs[1:]]
+        publication.jobs = jobs = self._set_apart(jobs)
+        report = Report(Notice.PUBLISHED, own.id, jobs=jobs, at_ms=now_ms())
+        outcomes = self.tracking.reporter.report(report) or [Outcome.DUPLICATE] * len(jobs)
+        return [first.get(job.id, outcome) for job, outcome in zip(jobs, outcomes, strict=True)]
 
     def _set_apart(self, jobs: list[NewJob]) -> list[NewJob]:
         """Jobs whose large arguments are in the object store, if there is one."""
@@ -333,9 +344,10 @@ def _ends_as(current: CurrentJob, task_ids: set[str]) -> bool:
 
 
 def _is_next(current: Any, task_id: str, body: Any) -> bool:
-    """Whether a message is sent for the chain of the task that runs here, whose request holds what is left of it.
+    """Whether a message is the next one of the chain of the task that runs here.
 
-    Before 5.7, Celery has taken the next one off that list by now (celery/app/trace.py).
+    Its request holds what is left of that. Before 5.7, Celery has taken the next one off that list by now
+    (celery/app/trace.py).
     """
     left = current.request.chain
     return bool(left) and (left[-1]["options"].get("task_id") == task_id or left == body[2].get("chain"))

@@ -110,6 +110,7 @@ class TaskSignals:
             link_results(self.tracking, request, job)
         job.reused = change.reused
         job.alone = change.applied and not change.waited_for
+        job.next_is_recorded = change.next_is_recorded
         if change.applied:
             job.unrecorded = NOTHING
         if not change.applied or change.after is Status.CANCELLED or change.losses:

@@ -52,6 +52,8 @@ class Change(NamedTuple):
     """It runs, and others wait for its end: it is a parent, in a chord of Celery's, or among the last sub-jobs."""
     reused: bool = False
     """Celery code has sent the job's own id again: a later run has that task id."""
+    next_is_recorded: bool = False
+    """It runs, and the next in its chain is recorded, in the same partition."""
     verdict: "Verdict | None" = None
     """What its parent makes of it, where that was told with the same call."""
 

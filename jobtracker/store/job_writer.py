@@ -278,7 +278,8 @@ class JobWriter:
 @functools.lru_cache(maxsize=1000)
 def _change_of(states: str) -> Change:
     """The first part of an answer of `transition`. There are few, so most are known."""
-    outcome, before, after, run, attempt, losses, cancel, parent_waits, waited_for, reused = states.split(" ")
+    outcome, before, after, run, attempt, losses, cancel, *flags = states.split(" ")
+    parent_waits, waited_for, reused, next_is_recorded = (flag == "1" for flag in flags)
     return Change(
         _OUTCOMES[outcome],
         _STATUSES.get(before),
@@ -289,9 +290,10 @@ def _change_of(states: str) -> Change:
         cancel == "1",
         None,
         int(losses),
-        parent_waits == "1",
-        waited_for == "1",
-        reused == "1",
+        parent_waits,
+        waited_for,
+        reused,
+        next_is_recorded,
     )
 
 

@@ -341,3 +341,34 @@ def test_the_result_of_the_job_before_may_come_from_celerys_backend(project, sig
         with pytest.raises(ResultUnavailableError, match=first):
             project.jobs.retry(second)
         assert project.job(second).run == 1
+
+
+def four_links(project, sig, first, gate):
+    """Send a chain whose second task fails until a gate is open, and wait until it has; its jobs' ids."""
+    ids = [first, *(f"{gate}-{n}" for n in range(3))]
+    links = (sig("kept", 1), sig("mended_and_kept", gate), sig("kept", 3), sig("kept", 4))
+    chain(*(link.set(task_id=each, immutable=True) for link, each in zip(links, ids, strict=True))).apply_async()
+    return ids
+
+
+def expect_to_go_on(project, ids, gate):
+    """Retry the second job of a chain that has failed: it goes on to its end."""
+    stopped(project, *ids[1:], before=ids[:1])
+    assert [record.next for record in project.queries.records(ids)] == [*ids[1:], None]
+    project.diary.open_gate(gate)
+    project.jobs.retry(ids[1])
+    project.expect_settled(*ids)
+    assert {project.job(each).status for each in ids} == {Status.COMPLETED}
+
+
+def test_a_chain_that_told_nobody_when_it_was_sent_goes_on(own_project, gate):
+    own_project.tracker.detach()
+    ids = four_links(own_project, own_project.signature, f"{gate}-first", gate)
+    own_project.tracker.attach()
+    with own_project.worker():
+        expect_to_go_on(own_project, ids, gate)
+
+
+def test_a_chain_goes_on_whose_later_tasks_were_sent_for_another_one_before(project, sig, gate):
+    stopped(project, *four_links(project, sig, f"{gate}-first", gate)[1:])
+    expect_to_go_on(project, four_links(project, sig, f"{gate}-again", gate), gate)

@@ -93,7 +93,7 @@ local function transition(packed)
   if not rec then
     local missing = missing_outcome(id)
     if missing == 'deleted' then discard_unwritten(id, data) end -- else it is recorded, and reported again
-    return missing .. ' - - 0 0 0 0 0 0 0'
+    return missing .. ' - - 0 0 0 0 0 0 0 0'
   end
   local report = { event = event, at = now, run = run_given, attempt = attempt, execution = reporting_execution(rec, by),
     fields = fields, data = data, sent = sent, sent_text = sent_text }
@@ -134,6 +134,7 @@ local function transition(packed)
   local states = outcome .. ' ' .. before .. ' ' .. shown_status .. ' ' .. text_of(shown_run) .. ' ' .. text_of(rec.attempt)
     .. ' ' .. text_of(rec.losses) .. (rec.cancel and ' 1' or ' 0') .. (parent_waits and ' 1' or ' 0')
     .. (begins and is_waited_for(rec, above) and ' 1' or ' 0') .. (rec.reused == rec.run and ' 1' or ' 0')
+    .. (begins and rec.next and redis.call('EXISTS', key('job', rec.next)) == 1 and ' 1' or ' 0')
   local answer = (rec.parent or rec.next) and { states, rec.parent or '', rec.next or '' } or states
   return answer, outcome == 'applied' and rec, before, parent_waits, now
 end
