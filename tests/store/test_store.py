@@ -86,7 +86,7 @@ def test_a_start_that_finds_a_cancel_leaves_the_arguments_for_a_retry(client, ke
 @pytest.mark.parametrize("event", Event)
 def test_an_event_for_an_unknown_job_is_missing_and_leaves_nothing(client, keys, store, event):
     change = store.apply(event, "nobody", fields={"progress_message": "x"}, data={"result": "1"})
-    assert change == (Outcome.MISSING, None, None, 0, 0, None, False, None, 0, False, False, False, None)
+    assert change == (Outcome.MISSING, None, None, 0, 0, None, False, None, 0, False, False, False, False, None)
     assert keys_of(client, keys) == []
 
 
