@@ -124,6 +124,7 @@ def test_a_stream_that_begins_while_redis_is_away_says_so(tmp_path):
         running_api(tmp_path, redis_url=server.url) as api,
         contextlib.ExitStack() as stack,
     ):
+        api.get("/api/tracking/stats")  # from now on it knows that there are no keys, and whom it may answer
         with away(server, "stopped"):
             heard = stack.enter_context(Listening(address(api)))
             heard.until(lambda each: each.names == ["away"])

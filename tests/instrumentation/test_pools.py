@@ -119,7 +119,9 @@ def test_an_exit_that_celery_does_not_report_is_a_failure_all_the_same(pooled):
 
 @pytest.mark.parametrize("pooled", ["threads"], indirect=True)
 def test_an_exit_of_a_task_whose_message_comes_back_is_no_end(pooled):
-    done = pooled.expect(pooled.send("lost_late"), Status.PENDING, "STARTED", ["began"])
+    job_id = pooled.send("lost_late")
+    eventually(lambda: pooled.job(job_id).reason)  # it is pending before it begins, too
+    done = pooled.expect(job_id, Status.PENDING, "STARTED", ["began"])
     assert done.reason.startswith("the task was broken off by SystemExit(3); the broker will deliver")
 
 
