@@ -40,7 +40,7 @@ with Sandbox([], Path(sys.argv[1])) as sandbox:
     try:
         sandbox.execute("SELECT 1", check=lambda: None)
     except MemoryError as error:
-        print(error.__cause__)
+        print(error.__cause__, flush=True)  # with so little memory its end may be a crash
 """
 
 
