@@ -143,17 +143,13 @@ if #all_subs > 0 then
   local AT_ONCE = 1000 -- of a command's arguments
   local is_new = redis.call('EXISTS', key('subs', id)) == 0
   for first = 1, #all_subs, AT_ONCE do
-    local last, subs, added = math.min(first + AT_ONCE - 1, #all_subs), {}, {}
-    for i = first + 1, last, 2 do subs[#subs + 1] = all_subs[i] end
-    if is_new then added = subs
-    else
-      local known = redis.call('ZMSCORE', key('subs', id), unpack(subs))
-      for i = 1, #subs do
-        if not known[i] then added[#added + 1] = subs[i] end
-      end
+    local last, subs = math.min(first + AT_ONCE - 1, #all_subs), {}
+    if is_new then redis.call('ZADD', key('subs', id), unpack(all_subs, first, last)) end
+    for i = first, last, 2 do
+      local sub = all_subs[i + 1]
+      if is_new or redis.call('ZADD', key('subs', id), 'NX', all_subs[i], sub) == 1 then subs[#subs + 1] = sub end
     end
-    if #added > 0 then redis.call('ZADD', key('subs', id), 'NX', unpack(all_subs, first, last)) end
-    tell_of(added)
+    tell_of(subs)
   end
 end
 if rec.link and data.chain then redis.call('HDEL', key('data', id), 'chain') end -- its first job keeps it
