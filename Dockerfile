@@ -50,7 +50,7 @@ ARG UV_DEFAULT_INDEX
 # A volume that is made for one of these folders belongs to whom the folder does.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin jobtracker \
     && install --directory --owner jobtracker --group jobtracker --mode 0700 /objects /results /spool /scratch
-# glibc gives each thread a heap of its own, and keeps what was freed there: two are enough, for Python runs one thread.
+# glibc gives threads heaps of their own and keeps freed memory there. Python runs one thread at a time: two are enough.
 ENV PATH=/opt/library/bin:/opt/jobtracker/bin:$PATH \
     MALLOC_ARENA_MAX=2 \
     PYTHONUNBUFFERED=1

@@ -17,7 +17,7 @@ app.conf.update(worker_enable_remote_control=False, broker_connection_retry_on_s
 
 
 def ask_for_nothing() -> None:
-    """Ask the server for nothing as a message is sent, and as a task begins: the least that an answer costs there."""
+    """Send Redis a PING with each message and as each task begins, and wait: the least that an answer costs."""
     pool = connect(os.environ["REDIS_URL"], timeout_s=5).connection_pool
     under_way: list[Any] = []
 

@@ -58,7 +58,7 @@ class CurrentJob:
         stopped: Why it was stopped, or must not begin.
         quarantined: Why it must not begin, if its job is quarantined.
         alone: Its start was applied, and no job waits for its end (`Change.waited_for`).
-        next_is_recorded: So is the next in its chain, and with that the rest.
+        next_is_recorded: The store has the next job of its chain, and so the rest (`Change.next_is_recorded`).
         resent: The task sent itself again under its own id (retry, replace), so the job goes on.
         record: How to record the job if it is not recorded; set when that was needed.
         start: While its task runs: the report of its start, which can record the job if that is missing.

@@ -192,8 +192,8 @@ class PublishSignals:
                 jobs if len(jobs) == 1 else self._without_repetition(jobs),
                 Report(Notice.PUBLISHED, job_id, jobs=jobs, at_ms=at_ms),
             )
-        if current is not None and not goes_on and _ends_as(current, self.reader.task_ids_ahead(body)):
-            self._replaced(current, {"replaced": "1"})
+        if current is not None and not goes_on:
+            self._note_replacement(current, body)
 
     def _send_again(self, current: CurrentJob, headers: dict[str, Any], queue: str) -> None:
         """A task sends itself again: its message gets the headers that Celery does not hand on."""
@@ -255,12 +255,15 @@ class PublishSignals:
             self.tracking.applier.begin_anew(publication.jobs, publication.note(known))
 
     def _with_rest(self, publication: Publication, whole: list[NewJob], known: list[Outcome]) -> list[Outcome]:
-        """Record all that a chain still holds: it is sent again, or some of it is gone.
+        """Record all jobs that a chain still holds: the chain is sent again, or the store has lost some of them.
 
         Args:
-            publication: Of the message. Its `jobs` are all of these jobs then.
-            whole: They.
-            known: What became of those that it had before.
+            publication: Of the message. Its `jobs` become all of these jobs.
+            whole: All of these jobs, the message's own first.
+            known: The outcomes of the jobs that `publication` has, in their order.
+
+        Returns:
+            The outcome of each of these jobs: where it was known before, that one.
         """
         own, *others = publication.jobs
         first = dict(zip((job.id for job in publication.jobs), known, strict=True))
@@ -316,6 +319,11 @@ class PublishSignals:
             )
         )
 
+    def _note_replacement(self, current: CurrentJob, body: Any) -> None:
+        """Report that a group, chord or chain replaces a task: its last task has the same id."""
+        if task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
+            self._replaced(current, {"replaced": "1"})
+
     def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
         if not current.resent:
             current.resent = True
@@ -336,11 +344,6 @@ def _labels_around(current: CurrentJob | None) -> Labels:
     """The labels of a call: those of the blocks around it, and the tags of the job whose task makes it."""
     here = labels_here()
     return here if current is None else Labels(here.name, joined(current.labels.tags, here.tags))
-
-
-def _ends_as(current: CurrentJob, task_ids: set[str]) -> bool:
-    """Whether a task is replaced by a group, chord or chain whose end bears its own id."""
-    return task_id_of(current.id, current.run) in task_ids
 
 
 def _is_next(current: Any, task_id: str, body: Any) -> bool:

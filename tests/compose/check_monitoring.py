@@ -143,10 +143,11 @@ def panels() -> list[tuple[str, str]]:
 def test_each_panel_of_the_dashboard_has_data(stack, prometheus):
     """The worker was killed; a job fails, and again when the first failure was scraped; one waits for nobody."""
     failing = {"task": "workers.checksum", "kwargs": {"document_id": "none"}}
+    total = "sum(jobtracker_job_failures_total)"
     for number in (1, 2):
         failed = stack.client.create("custom", failing, start=True)
         stack.client.wait(failed.id, timeout_s=60)
-        wait_until(lambda: prometheus.query("sum(jobtracker_job_failures_total)") == {(): number}, SEEN_S)  # noqa: B023 (called at once)
+        wait_until(lambda number=number: prometheus.query(total) == {(): number}, SEEN_S)
     stack.client.create("custom", waiting(0.1), start=True, queue="nobodys")
     assert len(panels()) > 20
 

@@ -12,9 +12,9 @@
 -- noted, once.
 -- Returns  'outcome, status before, status after, run, attempt, how often its worker or process was lost with it, 1 if a
 --          cancel was asked for, 1 if its parent does not know yet that a sub-job runs, 1 if it runs and others wait for
---          its end, 1 if its run bears the job's own id though it is not the first, 1 if it runs and the next in its chain is
---          recorded in this partition', with spaces in between: a client reads one text several times faster; where it has
---          a parent or a next in its chain {that, parent or '', next or ''}
+--          its end, 1 if a later run than the first has the job's own id, 1 if it runs and this partition has the next job of
+--          its chain', with spaces in between: a client reads one text several times faster. If it has a parent or a next job,
+--          the answer is {that text, parent or '', next or ''}
 -- The fields are written only where the event was applied as it came. Among those of the data, arguments take the place
 -- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
 --- @include lib/transition
