@@ -1,7 +1,7 @@
 """Reading single jobs: their records, their bulky parts, logs and histories."""
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import msgpack
@@ -24,7 +24,8 @@ from jobtracker.store.job_json import to_json
 from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import Keys, Partition
 from jobtracker.store.merge import Pages
-from jobtracker.store.records import ask, fetch
+from jobtracker.store.pipeline import read_keys
+from jobtracker.store.records import fetch
 from jobtracker.store.schema import JobRecord, decode
 
 T = TypeVar("T")
@@ -110,16 +111,15 @@ class JobReader:
         Raises:
             JobNotFoundError: One of them is not there, unless `missing_ok`: then `exists` is False on its record.
         """
-        pipe = self.client.pipeline(transaction=False)
+        commands = []
         for job_id in job_ids:
-            ask(pipe, self.keys, job_id)
-            pipe.hgetall(self.keys("data", job_id))
-        answers = pipe.execute() if job_ids else []
+            commands += [("GET", self.keys("job", job_id)), ("HGETALL", self.keys("data", job_id))]
+        answers = read_keys(self.client, commands) if job_ids else []
         found = []
         for job_id, packed, data in zip(job_ids, answers[::2], answers[1::2], strict=True):
             if not packed and not missing_ok:
                 raise JobNotFoundError(job_id)
-            found.append((decode(job_id, packed), data))
+            found.append((decode(job_id, packed), _texts(data)))
         return found
 
     def rule_of(self, record: JobRecord) -> ArgumentRule | None:
@@ -207,3 +207,9 @@ class JobReader:
     def server_ms(self) -> int:
         """The time by the server's clock: what is overdue does not depend on whose clock is wrong."""
         return server_ms(self.client, self.keys.parts[0]("probe"))
+
+
+def _texts(answer: Mapping[bytes, bytes] | Sequence[bytes]) -> dict[str, str]:
+    """What HGETALL answers: a map, or a list of names and values in RESP2."""
+    pairs = answer.items() if isinstance(answer, Mapping) else zip(answer[::2], answer[1::2], strict=True)
+    return {name.decode(): value.decode(errors="replace") for name, value in pairs}

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import msgpack
+from redis.client import NEVER_DECODE
 from redis.exceptions import ConnectionError, MovedError, ResponseError, TimeoutError  # noqa: A004 (redis-py's own names)
 
 from jobtracker.connection.client import RedisClient, give_back, is_away
@@ -34,23 +35,25 @@ class FencedError(ResponseError):
     """Another leader has taken over: what this one has decided meanwhile must not be carried out."""
 
 
-class PendingCalls:
-    """Calls that are under way. They hold a connection until their answers are read.
+class Pending:
+    """Commands that are under way. They hold a connection until their answers are read.
 
     A caller that has something else to do meanwhile does not wait for them: a publisher's own message is on its way
-    while the record of the job is. The connection itself is spoken to (redis-py's `Connection`), for `Redis` sends
-    and waits in one step, and spends more time on the way there than the server on the command.
+    while the record of the job is. The connection itself is spoken to (redis-py's `Connection`), for `Redis` and its
+    pipeline send and wait in one step, and spend more time on the way there than the server on the command.
+
+    Args:
+        client: Of one server.
+        commands: Some, as the server reads them.
+        count: How many.
     """
 
-    def __init__(self, library: Loadable, client: RedisClient, command: str, calls: Calls) -> None:
-        self._library = library
-        self._client = client
-        self._command = command
-        self._calls = calls
+    def __init__(self, client: RedisClient, commands: list[bytes], count: int) -> None:
+        self._count = count
         self._pool = client.connection_pool
         self._connection = self._pool.get_connection()
         try:
-            self._connection.send_packed_command(_commands(f"{library.name}_{command}", calls))
+            self._connection.send_packed_command(commands)
         except BaseException:
             self._give_back(broken=True)
             raise
@@ -71,35 +74,24 @@ class PendingCalls:
         return answers
 
     def each(self, *, decoded: bool = True) -> list[Any]:
-        """What became of each call, in order, its error where it failed; to be asked for once.
+        """What became of each, in order, its error where it failed; to be asked for once.
 
         Raises:
             redis.exceptions.RedisError: The server does not answer.
         """
         answers: list[Any] = []
-        failed: list[int] = []
+        is_unable = False
         try:
-            for n in range(len(self._calls)):
+            for _ in range(self._count):
                 try:
                     answers.append(self._connection.read_response(disable_decoding=not decoded))
                 except ResponseError as error:
                     answers.append(error)
-                    failed.append(n)
+                    is_unable = is_unable or is_away(error)
         except BaseException:
             self.abandon()
             raise
-        # A server that has become a replica stays one: its successor is found by connecting anew.
-        self._give_back(broken=any(is_away(answers[n]) for n in failed))
-        for n in failed:
-            if "Function not found" in str(answers[n]):
-                self._library.load(self._client)
-                try:
-                    again = self._library.begin(self._client, self._command, [self._calls[n]])
-                    [answers[n]] = again.answers(decoded=decoded)
-                except ResponseError as error:
-                    answers[n] = error
-            elif str(answers[n]).startswith("FENCED "):
-                answers[n] = FencedError(str(answers[n]))
+        self._give_back(broken=is_unable)  # a replica stays one: the server's successor is found by connecting anew
         return answers
 
     def abandon(self) -> None:
@@ -112,6 +104,33 @@ class PendingCalls:
             self._pool.release(self._connection)
         else:
             give_back(self._connection, self._pool)
+
+
+class PendingCalls(Pending):
+    """Calls of a library's functions that are under way."""
+
+    def __init__(self, library: Loadable, client: RedisClient, command: str, calls: Calls) -> None:
+        self._library = library
+        self._client = client
+        self._command = command
+        self._calls = calls
+        super().__init__(client, _function_calls(f"{library.name}_{command}", calls), len(calls))
+
+    def each(self, *, decoded: bool = True) -> list[Any]:  # noqa: D102 (as `Pending` has it)
+        answers = super().each(decoded=decoded)
+        for n, answer in enumerate(answers):
+            if not isinstance(answer, ResponseError):
+                continue
+            if "Function not found" in str(answer):
+                self._library.load(self._client)
+                try:
+                    again = self._library.begin(self._client, self._command, [self._calls[n]])
+                    [answers[n]] = again.answers(decoded=decoded)
+                except ResponseError as error:
+                    answers[n] = error
+            elif str(answer).startswith("FENCED "):
+                answers[n] = FencedError(str(answer))
+        return answers
 
 
 class ClusterCalls(PendingCalls):
@@ -176,7 +195,7 @@ class ClusterCalls(PendingCalls):
             self._client.look_anew()
 
 
-def _commands(function: str, calls: Calls) -> list[bytes]:
+def _function_calls(function: str, calls: Calls) -> list[bytes]:
     """The calls as the server reads them (https://redis.io/docs/latest/develop/reference/protocol-spec/).
 
     redis-py's own way of doing that takes several times as long.
@@ -187,6 +206,25 @@ def _commands(function: str, calls: Calls) -> list[bytes]:
         values = [each if each.__class__ is bytes else str(each).encode(errors="replace") for each in (key, *args)]
         sent += [b"*%d%b" % (len(values) + 3, head), *[b"$%d\r\n%b\r\n" % (len(each), each) for each in values]]
     return [b"".join(sent)]
+
+
+def read_keys(client: RedisClient, commands: Sequence[tuple[str, str]]) -> list[Any]:
+    """Answers to commands that take a key alone (GET, HGETALL), in order and as bytes; all are sent at once.
+
+    Raises:
+        redis.exceptions.RedisError: The first error there was.
+    """
+    if isinstance(client, ClusterClient):
+        pipe = client.pipeline(transaction=False)
+        for command, key in commands:
+            pipe.execute_command(command, key, **{NEVER_DECODE: True})
+        return list(pipe.execute())
+    written = (
+        b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(command), command.encode(), len(name), name)
+        for command, key in commands
+        for name in (key.encode(errors="replace"),)
+    )
+    return Pending(client, [b"".join(written)], len(commands)).answers(decoded=False)
 
 
 def packed(*values: Any) -> bytes:
