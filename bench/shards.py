@@ -36,7 +36,11 @@ Figures = dict[str, dict[str, float]]
 
 
 def run(jobs: int, rounds: int) -> dict[str, Any]:
-    """Measure; for each number of partitions: CPU in microseconds per transition of a server, p50 in milliseconds."""
+    """Measure; for each number of partitions: CPU in microseconds per transition of a server, p50 in milliseconds.
+
+    And how evenly the work lies: the busiest server's CPU to the average of all. That does not depend on what the
+    servers share, such as cores; the busiest server's CPU to that of a single one does.
+    """
     found: dict[int, list[Figures]] = {n: [] for n in PARTITIONS}
     for number in range(rounds):
         first = number % len(PARTITIONS)
@@ -60,6 +64,8 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
         shares = [each / of[0] * int(n) for n, each in zip(figures, of, strict=True)]
         texts = (f"{each:.1f} µs ({share:.2f} of 1/n)" for each, share in zip(of, shares, strict=True))
         body.append((f"busiest server's CPU: {name}", *texts))
+    even = [f"{found['busiest_to_average']['a transition']:.2f}" for found in figures.values()]
+    body.append(("a transition: the busiest server's CPU to the servers' average", *even))
     body += [
         (f"p50: {name}", *(f"{found['p50_ms'][name]:.2f} ms" for found in figures.values()))
         for name in figures["1"]["p50_ms"]
@@ -83,12 +89,14 @@ def _measure(partitions: int, jobs: int) -> Figures:
         queries.page(JobFilter())
         idle = _cpu_per_s(servers)
         spent, seconds = _spent(servers, lambda: _work(store, ids))
-        busiest = max(cpu - own * seconds for cpu, own in zip(spent, idle, strict=True))
+        own_work = [cpu - own * seconds for cpu, own in zip(spent, idle, strict=True)]
+        busiest, average = max(own_work), statistics.mean(own_work)
         asked = {name: _ask(ask, servers, idle) for name, ask in _questions(queries, ids).items()}
         for server in servers:
             server.close()
     return {
         "cpu_us": {"a transition": busiest * 1e6 / (3 * jobs), **{name: cpu for name, (cpu, _) in asked.items()}},
+        "busiest_to_average": {"a transition": busiest / average},
         "p50_ms": {name: p50 for name, (_, p50) in asked.items()},
     }
 
