@@ -1,9 +1,9 @@
-"""Asks the API a mixture of questions: `python -m bench.asking PORT REQUESTS RATE JOB_IDS`, and prints JSON.
+"""Asks the API a mixture of questions: `python -m bench.asking PORT REQUESTS RATE JOB_IDS CREATES`, and prints JSON.
 
 With a RATE each request has its time, whatever became of those before, and its latency counts from when it is asked:
 no answer can hold that up, but who asks may come late itself. Without one (0) sixteen clients ask as fast as they are
-answered. Of a hundred requests forty look at a job, forty at a list, ten at the figures, and ten create a job and
-start it.
+answered. Forty of them look at a job, forty at a list and ten at the figures, to so many CREATES, which create a job
+and start it.
 
 Before that the clients ask some, which do not count: they open connections. It never stops to collect garbage: who
 asks is not what is measured.
@@ -35,16 +35,16 @@ _STATS = "/api/tracking/stats"
 
 def main() -> None:
     port, requests, rate = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    job_ids = Path(sys.argv[4]).read_text().split()
-    mixture = _mixture(CLIENTS * FIRST + requests, job_ids)
+    job_ids, creates = Path(sys.argv[4]).read_text().split(), int(sys.argv[5])
+    mixture = _mixture(CLIENTS * FIRST + requests, job_ids, creates)
     gc.disable()
     print(json.dumps(uvloop.run(_ask(port, mixture[: CLIENTS * FIRST], mixture[CLIENTS * FIRST :], rate))))
 
 
-def _mixture(requests: int, job_ids: list[str]) -> list[bytes]:
+def _mixture(requests: int, job_ids: list[str], creates: int) -> list[bytes]:
     dice = random.Random(1)
     found = []
-    for what in dice.choices(["get", "list", "stats", "create"], [40, 40, 10, 10], k=requests):
+    for what in dice.choices(["get", "list", "stats", "create"], [40, 40, 10, creates], k=requests):
         if what == "create":
             head = f"POST /api/jobs/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(_CREATE)}\r\n"
             found.append(f"{head}Content-Type: application/json\r\n\r\n".encode() + _CREATE)

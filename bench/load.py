@@ -1,7 +1,8 @@
 """How much an API of one process and of two can answer, while a worker does the jobs that are created.
 
 First as much as it can, asked by sixteen clients; then at 70 % of that, each request at its own time, whatever became
-of those before. Who asks is a process of its own (`bench/asking.py`), and shares the machine with what it asks.
+of those before; then the same without the requests that create jobs. Who asks is a process of its own
+(`bench/asking.py`), and shares the machine with what it asks.
 
 What a machine can do changes from one second to the next, and the rate follows from what it could do just before: so
 both are measured in short turns, many of them.
@@ -30,6 +31,8 @@ TITLE = "requests per second of a mixed load, and their latency at 70 % of the m
 SIZE = 5000
 PROCESSES = (1, 2)
 SHARE = 0.7
+CREATES = 10
+"""Beside ninety requests that read."""
 TURNS = 5
 """In each round: so many parts of the requests."""
 _JOBS_OF_EACH_REQUEST = 4
@@ -56,7 +59,17 @@ def run(requests: int, rounds: int) -> Figures:
 
 def rows(figures: Figures) -> list[tuple[str, ...]]:
     """The figures as a table, its head first."""
-    head = ("API processes", "most per second", "at 70 %: p50, ms", "p99, ms", "p99 / p50", "not 2xx")
+    head = (
+        "API processes",
+        "most per second",
+        "at 70 %: p50, ms",
+        "p99, ms",
+        "p99 / p50",
+        "reads alone: p50, ms",
+        "p99, ms",
+        "p99 / p50",
+        "not 2xx",
+    )
     body = [
         (
             processes,
@@ -64,6 +77,9 @@ def rows(figures: Figures) -> list[tuple[str, ...]]:
             f"{found['p50_ms']:.1f}",
             f"{found['p99_ms']:.1f}",
             f"{found['p99_to_p50']:.1f}",
+            f"{found['reads_p50_ms']:.1f}",
+            f"{found['reads_p99_ms']:.1f}",
+            f"{found['reads_p99_to_p50']:.1f}",
             f"{found['not_2xx']:.0f}",
         )
         for processes, found in figures.items()
@@ -74,17 +90,21 @@ def rows(figures: Figures) -> list[tuple[str, ...]]:
 def _measure(api: Connection, requests: int, ids: Path) -> dict[str, float]:
     most = _ask(api.port, requests, 0, ids)
     steady = _ask(api.port, requests, SHARE * most["per_second"], ids)
+    reads = _ask(api.port, requests, SHARE * most["per_second"], ids, creates=0)
     return {
         "most_per_second": most["per_second"],
         "p50_ms": steady["p50_ms"],
         "p99_ms": steady["p99_ms"],
         "p99_to_p50": steady["p99_ms"] / steady["p50_ms"],
-        "not_2xx": most["not_2xx"] + steady["not_2xx"],
+        "reads_p50_ms": reads["p50_ms"],
+        "reads_p99_ms": reads["p99_ms"],
+        "reads_p99_to_p50": reads["p99_ms"] / reads["p50_ms"],
+        "not_2xx": most["not_2xx"] + steady["not_2xx"] + reads["not_2xx"],
     }
 
 
-def _ask(port: int, requests: int, rate: float, ids: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.asking", str(port), str(requests), str(rate), str(ids)]
+def _ask(port: int, requests: int, rate: float, ids: Path, *, creates: int = CREATES) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.asking", *map(str, (port, requests, rate, ids, creates))]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=600)
     found: dict[str, float] = json.loads(done.stdout)
     return found
