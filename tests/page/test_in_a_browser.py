@@ -176,7 +176,9 @@ def test_jobs_are_selected_by_touch_on_a_phone(browsing, api):
         create_job(api.store, name=name)
     visit = browsing.visit(at(api), phone=True)
     visit.go(f"/jobs?q={name.replace(' ', '+')}")
-    for box in visit.page.get_by_role("checkbox", name="Select", exact=True).all():
+    boxes = visit.page.get_by_role("checkbox", name="Select", exact=True)
+    expect(boxes).to_have_count(2)
+    for box in boxes.all():
         box.tap()
     bar = visit.page.get_by_role("region", name="Selection")
     expect(bar).to_contain_text("2 selected")
