@@ -410,7 +410,7 @@ class Keys:
 
     def of(self, job_id: str) -> Partition:
         """The partition of a job."""
-        return self._only or self.parts[crc32(place_of(job_id).encode()) % len(self.parts)]
+        return self._only or self.parts[crc32(place_of(job_id).encode(errors="replace")) % len(self.parts)]
 
     def are_together(self, job_id: str, other_id: str) -> bool:
         """Whether two jobs lie in one partition."""
