@@ -125,6 +125,10 @@ class _Pool(ConnectionPool):
         """Take back a connection all of whose answers were read."""
         self._kept.append(connection)
 
+    def check_all(self) -> None:
+        """Check each connection before it is used again: one has failed, and others may have been closed with it."""
+        self._kept_until = 0.0
+
     def disconnect(self, inuse_connections: bool = True) -> None:
         self._keep_none()
         super().disconnect(inuse_connections)
@@ -139,9 +143,20 @@ class _SentinelPool(_Pool, SentinelConnectionPool):
     """The same pool, for the server that Sentinels name."""
 
 
-def give_back(connection: Any, pool: Any) -> None:
-    """Give a pool's connection back when all that was asked on it is answered."""
-    if isinstance(pool, _Pool):
+def give_back(connection: Any, pool: Any, *, broken: bool = False) -> None:
+    """Give a pool's connection back.
+
+    Args:
+        connection: The connection.
+        pool: Its pool.
+        broken: Not all that was asked on it is answered, or it can't be used any more: it is closed.
+    """
+    if broken:
+        connection.disconnect()
+        pool.release(connection)
+        if isinstance(pool, _Pool):
+            pool.check_all()
+    elif isinstance(pool, _Pool):
         pool.keep(connection)
     else:
         pool.release(connection)

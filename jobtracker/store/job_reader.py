@@ -212,4 +212,4 @@ class JobReader:
 def _texts(answer: Mapping[bytes, bytes] | Sequence[bytes]) -> dict[str, str]:
     """What HGETALL answers: a map, or a list of names and values in RESP2."""
     pairs = answer.items() if isinstance(answer, Mapping) else zip(answer[::2], answer[1::2], strict=True)
-    return {name.decode(): value.decode(errors="replace") for name, value in pairs}
+    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pairs}

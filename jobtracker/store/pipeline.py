@@ -44,8 +44,8 @@ class Pending:
 
     Args:
         client: Of one server.
-        commands: Some, as the server reads them.
-        count: How many.
+        commands: The commands as the server reads them, in one piece or several.
+        count: How many commands.
     """
 
     def __init__(self, client: RedisClient, commands: list[bytes], count: int) -> None:
@@ -55,7 +55,7 @@ class Pending:
         try:
             self._connection.send_packed_command(commands)
         except BaseException:
-            self._give_back(broken=True)
+            self.abandon()
             raise
 
     def answers(self, *, decoded: bool = True) -> list[Any]:
@@ -91,19 +91,13 @@ class Pending:
         except BaseException:
             self.abandon()
             raise
-        self._give_back(broken=is_unable)  # a replica stays one: the server's successor is found by connecting anew
+        # A server that has become a replica stays one: its successor is found by connecting anew.
+        give_back(self._connection, self._pool, broken=is_unable)
         return answers
 
     def abandon(self) -> None:
-        """Ask for no answers any more."""
-        self._give_back(broken=True)  # an answer that nobody reads would be taken for the next call's
-
-    def _give_back(self, *, broken: bool = False) -> None:
-        if broken:
-            self._connection.disconnect()
-            self._pool.release(self._connection)
-        else:
-            give_back(self._connection, self._pool)
+        """Ask for no answers any more. One that nobody reads would be taken for the next call's."""
+        give_back(self._connection, self._pool, broken=True)
 
 
 class PendingCalls(Pending):
@@ -209,22 +203,30 @@ def _function_calls(function: str, calls: Calls) -> list[bytes]:
 
 
 def read_keys(client: RedisClient, commands: Sequence[tuple[str, str]]) -> list[Any]:
-    """Answers to commands that take a key alone (GET, HGETALL), in order and as bytes; all are sent at once.
+    """Answers to commands that read a key and take nothing else (GET, HGETALL), in order and as bytes.
+
+    All are sent at once, and once more if the server has closed the connection meanwhile.
 
     Raises:
-        redis.exceptions.RedisError: The first error there was.
+        redis.exceptions.RedisError: The first error there was; the message names the command and the key.
     """
     if isinstance(client, ClusterClient):
         pipe = client.pipeline(transaction=False)
         for command, key in commands:
             pipe.execute_command(command, key, **{NEVER_DECODE: True})
         return list(pipe.execute())
-    written = (
-        b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(command), command.encode(), len(name), name)
-        for command, key in commands
-        for name in (key.encode(errors="replace"),)
-    )
-    return Pending(client, [b"".join(written)], len(commands)).answers(decoded=False)
+    names = [(command.encode(), key.encode(errors="replace")) for command, key in commands]
+    written = [b"".join(b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(c), c, len(k), k) for c, k in names)]
+    pending = Pending(client, written, len(names))
+    try:
+        answers = pending.each(decoded=False)
+    except ConnectionError:
+        answers = Pending(client, written, len(names)).each(decoded=False)
+    for (command, key), answer in zip(commands, answers, strict=True):
+        if isinstance(answer, ResponseError):
+            answer.args = (f"{answer} ({command} {key})",)
+            raise answer
+    return answers
 
 
 def packed(*values: Any) -> bytes:

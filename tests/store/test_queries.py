@@ -1,14 +1,24 @@
 """Reading jobs, trees and figures as they stand."""
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from redis import Redis
+from redis.exceptions import ResponseError, TimeoutError  # noqa: A004 (redis-py's own name)
 from support.sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
+from jobtracker.connection.client import connect
 from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Event, Priority, Status
 from jobtracker.errors import JobNotFoundError
+from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.schemas.stats import JobCount
 from jobtracker.store.changes import NewJob
+from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
+from jobtracker.store.writer import JobStore
 
 
 @pytest.fixture
@@ -104,6 +114,53 @@ def test_one_missing_job_among_many_is_an_error_unless_it_may_be_missing(store, 
     job = create_job(store)
     with pytest.raises(JobNotFoundError, match="nobody"):
         queries.load([job, "nobody"])
+    assert queries.load(["nobody"], missing_ok=True) == [(JobRecord("nobody", {}), {})]
+
+
+def test_a_job_is_the_same_in_both_protocols_of_redis(redis_server, keys):
+    jobs = []
+    for protocol in (2, 3):
+        with connect(f"{redis_server.url}?protocol={protocol}", timeout_s=10) as client:
+            job = NewJob(id="j", fields={"type": "t", "priority": "normal"}, data={"payload": '{"of": "Jürgen"}'})
+            JobStore(client, keys).create(job, at_ms=START_MS)
+            jobs.append(JobQueries(client, keys).get("j"))
+    assert jobs[0] == jobs[1]
+    assert jobs[0].payload == {"of": "Jürgen"}
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_job(tmp_path, keys):
+    with EmbeddedRedis(tmp_path) as server, connect(server.url, timeout_s=0.5) as client:
+        store, queries = JobStore(client, keys), JobQueries(client, keys)
+        late, next_one = create_job(store), create_job(store)
+        assert queries.get(late).id == late  # its connection is kept
+        os.kill(server.pid, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            queries.get(late)
+        os.kill(server.pid, signal.SIGCONT)
+        assert queries.get(next_one).id == next_one
+        with pytest.raises(JobNotFoundError):
+            queries.get("nobody")
+
+
+def test_a_job_is_read_although_the_server_has_closed_all_connections_a_moment_ago(tmp_path, keys):
+    with (
+        EmbeddedRedis(tmp_path) as server,
+        connect(server.url, timeout_s=10) as client,
+        Redis.from_url(server.url) as by,
+    ):
+        job, queries = create_job(JobStore(client, keys)), JobQueries(client, keys)
+        for _ in range(5):
+            with ThreadPoolExecutor(4) as threads:  # a connection each
+                assert {each.id for each in threads.map(queries.get, [job] * 20)} == {job}
+            assert by.client_kill_filter(_type="normal", skipme=True)
+            assert queries.get(job).id == job
+
+
+def test_what_can_not_be_read_is_named(client, keys, queries):
+    client.set(keys("data", "wrong"), "x")
+    with pytest.raises(ResponseError, match="WRONGTYPE") as raised:
+        queries.load(["wrong"], missing_ok=True)
+    assert f"HGETALL {keys('data', 'wrong')}" in str(raised.value)
     assert queries.load(["nobody"], missing_ok=True) == [(JobRecord("nobody", {}), {})]
 
 
