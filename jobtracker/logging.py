@@ -26,7 +26,7 @@ from jobtracker.tracing.active import current_trace_id
 
 try:
     from pythonjsonlogger.core import RESERVED_ATTRS
-    from pythonjsonlogger.json import JsonEncoder, JsonFormatter
+    from pythonjsonlogger.json import JsonFormatter
 except ModuleNotFoundError as error:
     raise MissingExtraError("Structured logging", "pythonjsonlogger", "logging") from error
 
@@ -118,16 +118,8 @@ def _formatter(service: str) -> _Formatter:
         rename_fields=_NAMES,
         static_fields={"service": service},
         reserved_attrs=_LEFT_OUT,
-        json_serializer=_to_json,
+        json_ensure_ascii=False,
     )
-
-
-_encode = JsonEncoder(ensure_ascii=False).encode
-
-
-def _to_json(data: Mapping[str, Any], **_: Any) -> str:
-    """As `json.dumps`, which makes an encoder for each line."""
-    return _encode(data)
 
 
 def capture_output(service: str) -> None:

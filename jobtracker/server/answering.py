@@ -51,8 +51,6 @@ def log_json(settings: ApiSettings) -> None:
     if multiprocessing.parent_process() is not None:  # one that another process of ours has started
         capture_output(settings.service_name)
     handler = json_handler(logging.StreamHandler(), settings.service_name)
-    # No line has these; each costs every line (https://docs.python.org/3/howto/logging.html#optimization).
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if settings.debug else logging.INFO, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
@@ -93,7 +91,6 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         # The span of a request that another process answers is this one's. Messages of exceptions stay in the log.
         telemetry={
             "tracing": runs_maintenance,
-            "metrics": False,
             "operation_spans": False,
             "logs": False,
             "auto_configure": False,

@@ -14,8 +14,8 @@ def tagged(response: Response) -> Response:
     The tag is a digest of the body, so it is the same in each API process, and only the body's bytes count.
     """
     if response.status_code == 200 and not isinstance(response, StreamingResponse):
-        digest = hashlib.sha1(response.body, usedforsecurity=False).hexdigest()[:20]
-        response.raw_headers += [(b"etag", b'"%b"' % digest.encode()), (b"cache-control", b"private, no-cache")]
+        response.headers["ETag"] = f'"{hashlib.sha1(response.body, usedforsecurity=False).hexdigest()[:20]}"'
+        response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 
