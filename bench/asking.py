@@ -2,8 +2,8 @@
 
 With a RATE each request has its time, whatever became of those before, and its latency counts from when it is asked:
 no answer can hold that up, but who asks may come late itself. Without one (0) sixteen clients ask as fast as they are
-answered. Forty of them look at a job, forty at a list and ten at the figures, to so many CREATES, which create a job
-and start it.
+answered. Forty requests look at a job, forty at a list and ten at the figures, for every CREATES requests that create
+and start one.
 
 Before that the clients ask some, which do not count: they open connections. It never stops to collect garbage: who
 asks is not what is measured.

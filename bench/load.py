@@ -66,8 +66,8 @@ def rows(figures: Figures) -> list[tuple[str, ...]]:
         "p99, ms",
         "p99 / p50",
         "reads alone: p50, ms",
-        "p99, ms",
-        "p99 / p50",
+        "their p99, ms",
+        "their p99 / p50",
         "not 2xx",
     )
     body = [
