@@ -78,7 +78,7 @@ def test_jobs_are_deleted_and_retried_by_keyboard_alone(visit, api, waits):
     visit.page.keyboard.press("Escape")
     expect(asked).to_have_count(0)
     visit.page.keyboard.press("c")
-    visit.page.get_by_role("dialog").wait_for()
+    expect(visit.page.get_by_role("dialog").get_by_role("button", name="Cancel 3 jobs")).to_be_enabled()
     visit.page.keyboard.press("Control+Enter")
     expect(visit.page.get_by_role("dialog", name="3 of 3 jobs cancelled or asked to stop")).to_be_visible()
     visit.page.keyboard.press("Enter")
@@ -86,7 +86,8 @@ def test_jobs_are_deleted_and_retried_by_keyboard_alone(visit, api, waits):
     expect(visit.page.get_by_role("row").filter(has_text="cancelled")).to_have_count(3)
     for key in ("j", "x", "r"):
         visit.page.keyboard.press(key)
-    visit.page.get_by_role("dialog", name="Retry 1 job?").wait_for()
+    asked = visit.page.get_by_role("dialog", name="Retry 1 job?")
+    expect(asked.get_by_role("button", name="Retry 1 job")).to_be_enabled()
     visit.page.keyboard.press("Control+Enter")
     expect(visit.page.get_by_role("dialog", name="1 of 1 job retried")).to_be_visible()
     visit.page.keyboard.press("Escape")
