@@ -231,7 +231,13 @@ def test_a_batch_that_a_killed_api_had_decided_to_record_runs(shared, tmp_path, 
     with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
         killed_amid(api, BATCH, 600, lambda: has_decided(api))
         with running_api(tmp_path, **shared) as second:
-            eventually(lambda: second.get("/api/jobs/", status="completed")["total"] == 600)
+            eventually(
+                lambda: second.get("/api/jobs/", status="completed")["total"] == 600,
+                lambda: (
+                    f"{second.get('/api/tracking/stats')}, {second.get('/api/tracking/queue-depth')}, "
+                    f"{[name for name in names_of(api.client, api.keys) if not name.startswith(('job:', 'data:'))]}"
+                ),
+            )
             pages = [second.get("/api/jobs/", page_size=300, page=n)["jobs"] for n in (1, 2)]
             assert [(each["run"], each["deliveries"]) for page in pages for each in page] == [(1, 1)] * 600
             [part] = api.keys.parts
