@@ -22,7 +22,7 @@ from jobtracker.schemas.requests import TREE_LIMIT
 
 pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
-QUICK_S = 5
+QUICK_S = 15
 AS_JSON = {"Content-Type": "application/json"}
 TEXT_JOB = job("document_analysis", {"text": "x"})
 
