@@ -6,7 +6,7 @@ import uuid
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -46,10 +46,8 @@ class RequestContext:
 
     def __init__(self, app: ASGIApp, service: str, version: str, *, debug: bool) -> None:
         self.app = app
-        self._of_service = [
-            (b"x-service-name", service.encode("latin-1")),
-            (b"x-service-version", version.encode("latin-1")),
-        ]
+        self.service = service
+        self.version = version
         self.debug = debug
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,13 +73,11 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                took_s = time.perf_counter() - began
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    *self._of_service,
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-process-time", b"%.6f" % took_s),
-                ]
+                answer = MutableHeaders(scope=message)
+                answer["X-Request-ID"] = request_id
+                answer["X-Process-Time"] = f"{time.perf_counter() - began:.6f}"
+                answer["X-Service-Name"] = self.service
+                answer["X-Service-Version"] = self.version
             await send(message)
 
         try:

@@ -49,7 +49,7 @@ class MetricsReader(JobReader):
                 for (key, (prefix, most, *_)), (_, left) in zip(calls, unpacked, strict=True)
                 for some in batched(left, _COUNTED)
             ]
-        for name, value in (found[0] if len(found) == 1 else _sum(found)).items():
+        for name, value in _sum(found).items():
             status, priority, job_type = name.split(":", 2)
             if status in _STATUSES and priority in _PRIORITIES:  # others are of a newer release
                 counts.append(JobCount(_STATUSES[status], _PRIORITIES[priority], job_type, value))

@@ -1,6 +1,5 @@
 """Figures: counts, performance, throughput; trees, health."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
@@ -51,11 +50,16 @@ _MOST_TYPE_HOURS = 2400
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
+def _sum(counts: Iterable[JobCount], of: Callable[[JobCount], Any]) -> dict[Any, int]:
+    sums: dict[Any, int] = {}
+    for count in counts:
+        name = of(count)
+        sums[name] = sums.get(name, 0) + count.count
+    return sums
+
+
 def _by_status(counts: Iterable[JobCount]) -> dict[Status, int]:
-    by_status = dict.fromkeys(Status, 0)
-    for each in counts:
-        by_status[each.status] += each.count
-    return by_status
+    return {**dict.fromkeys(Status, 0), **_sum(counts, lambda count: count.status)}
 
 
 def _groups(counts: list[JobCount], of: Callable[[JobCount], Any], keys: Iterable[Any] = ()) -> dict[Any, Group]:
@@ -69,14 +73,15 @@ def _groups(counts: list[JobCount], of: Callable[[JobCount], Any], keys: Iterabl
 @router.get("/stats", response_model=Stats, dependencies=[needs(Scope.JOBS_READ)])
 def stats(tracking: UseTracking) -> WrittenJson:
     """How many jobs there are, by status, type and priority."""
-    by_status, by_priority = dict.fromkeys(Status, 0), dict.fromkeys(Priority, 0)
-    by_type: dict[str, int] = {}
-    for each in tracking.queries.counts():
-        by_status[each.status] += each.count
-        by_priority[each.priority] += each.count
-        by_type[each.job_type] = by_type.get(each.job_type, 0) + each.count
-    total = sum(by_status.values())
-    return WrittenJson.of(Stats(total=total, by_status=by_status, by_type=by_type, by_priority=by_priority))
+    counts = tracking.queries.counts()
+    return WrittenJson.of(
+        Stats(
+            total=sum(count.count for count in counts),
+            by_status=_by_status(counts),
+            by_type=_sum(counts, lambda count: count.job_type),
+            by_priority={**dict.fromkeys(Priority, 0), **_sum(counts, lambda count: count.priority)},
+        )
+    )
 
 
 @router.get("/stats/by-status", dependencies=[needs(Scope.JOBS_READ)])
@@ -149,9 +154,7 @@ def performance_series(
 
 def _busiest(counts: Iterable[JobCount]) -> list[str]:
     """The types of which there are jobs, those with the most first."""
-    sizes: Counter[str] = Counter()
-    for each in counts:
-        sizes[each.job_type] += each.count
+    sizes = _sum(counts, lambda count: count.job_type)
     return sorted(sizes, key=lambda name: (-sizes[name], name))
 
 
