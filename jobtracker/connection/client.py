@@ -151,15 +151,15 @@ def give_back(connection: Any, pool: Any, *, broken: bool = False) -> None:
         pool: Its pool.
         broken: Not all that was asked on it is answered, or it can't be used any more: it is closed.
     """
+    is_ours = isinstance(pool, _Pool)
+    if is_ours and not broken:
+        pool.keep(connection)
+        return
     if broken:
         connection.disconnect()
-        pool.release(connection)
-        if isinstance(pool, _Pool):
+        if is_ours:
             pool.check_all()
-    elif isinstance(pool, _Pool):
-        pool.keep(connection)
-    else:
-        pool.release(connection)
+    pool.release(connection)
 
 
 def _of_sentinels(url: str, options: dict[str, Any], kind: Any) -> RedisClient:

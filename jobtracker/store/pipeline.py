@@ -110,7 +110,8 @@ class PendingCalls(Pending):
         self._calls = calls
         super().__init__(client, _function_calls(f"{library.name}_{command}", calls), len(calls))
 
-    def each(self, *, decoded: bool = True) -> list[Any]:  # noqa: D102 (as `Pending` has it)
+    def each(self, *, decoded: bool = True) -> list[Any]:
+        """The same; where the server does not have the library, it is loaded and the calls are made again."""
         answers = super().each(decoded=decoded)
         for n, answer in enumerate(answers):
             if not isinstance(answer, ResponseError):
@@ -152,7 +153,8 @@ class ClusterCalls(PendingCalls):
             self.abandon()
             raise
 
-    def each(self, *, decoded: bool = True) -> list[Any]:  # noqa: D102 (as PendingCalls)
+    def each(self, *, decoded: bool = True) -> list[Any]:
+        """The same; where a node does not have a key any more, the calls are made at the one that has it."""
         answers = self._once(decoded)
         moved = [n for n, answer in enumerate(answers) if isinstance(answer, MovedError)]
         if moved:
@@ -180,7 +182,8 @@ class ClusterCalls(PendingCalls):
             raise failure
         return answers
 
-    def abandon(self) -> None:  # noqa: D102 (as `PendingCalls` has it)
+    def abandon(self) -> None:
+        """The same, at all nodes."""
         while self._pending:
             self._pending.pop()[1].abandon()
 
@@ -215,13 +218,13 @@ def read_keys(client: RedisClient, commands: Sequence[tuple[str, str]]) -> list[
         for command, key in commands:
             pipe.execute_command(command, key, **{NEVER_DECODE: True})
         return list(pipe.execute())
-    names = [(command.encode(), key.encode(errors="replace")) for command, key in commands]
-    written = [b"".join(b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(c), c, len(k), k) for c, k in names)]
-    pending = Pending(client, written, len(names))
+    texts = ((command.encode(), key.encode(errors="replace")) for command, key in commands)
+    sent = [b"".join(b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(c), c, len(k), k) for c, k in texts)]
+    pending = Pending(client, sent, len(commands))
     try:
         answers = pending.each(decoded=False)
     except ConnectionError:
-        answers = Pending(client, written, len(names)).each(decoded=False)
+        answers = Pending(client, sent, len(commands)).each(decoded=False)
     for (command, key), answer in zip(commands, answers, strict=True):
         if isinstance(answer, ResponseError):
             answer.args = (f"{answer} ({command} {key})",)

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
-from redis.exceptions import ResponseError, TimeoutError  # noqa: A004 (redis-py's own name)
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from support.sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
 from jobtracker.connection.client import connect
@@ -134,7 +135,7 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_job(tmp
         late, next_one = create_job(store), create_job(store)
         assert queries.get(late).id == late  # its connection is kept
         os.kill(server.pid, signal.SIGSTOP)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(RedisTimeoutError):
             queries.get(late)
         os.kill(server.pid, signal.SIGCONT)
         assert queries.get(next_one).id == next_one
