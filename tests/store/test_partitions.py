@@ -84,6 +84,12 @@ def test_jobs_spread_evenly_and_an_id_beside_another_lies_in_its_partition():
     assert set(keys.share_out([*subs])) == {keys.of(root)}
 
 
+def test_an_id_with_half_a_character_lies_where_it_lies_as_it_is_written():
+    keys = Keys(partitions=PARTITIONS)
+    for n in range(20):
+        assert keys.of(f"\ud83d{n}") == keys.of(f"?{n}")
+
+
 def test_a_key_that_each_partition_has_of_its_own_is_not_asked_of_the_store():
     with pytest.raises(ValueError, match="each partition has its own counts"):
         Keys("shop", 2)("counts")
