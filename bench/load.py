@@ -1,8 +1,8 @@
 """How much an API of one process and of two can answer, while a worker does the jobs that are created.
 
-First as much as it can, asked by sixteen clients; then at 70 % of that, each request at its own time, whatever became
-of those before; then the same without the requests that create jobs. Who asks is a process of its own
-(`bench/asking.py`), and shares the machine with what it asks.
+Sixteen clients ask as fast as they are answered: that is the most it can do. Then requests come at 70 % of that rate,
+each at its own time, with and without those that create jobs. A process of its own asks (`bench/asking.py`), on the
+same machine as API, server and worker.
 
 What a machine can do changes from one second to the next, and the rate follows from what it could do just before: so
 both are measured in short turns, many of them.

@@ -7,8 +7,8 @@ The publisher runs first, alone; then a worker with one child works off the queu
 one after the other. The variants take turns in one run, on one server; the median of the rounds' ratios counts.
 
 Rates depend on how the processes share the cores, and on what else the machine does. So there is also the CPU time
-that a task costs each process: the publisher, and the server meanwhile; the worker's main process, its child, and the
-server meanwhile (Linux only).
+that a task costs each process (Linux only): the publisher, and the server while tasks are published; the main process
+of the worker, its child, and the server while they work.
 """
 
 import json
@@ -32,7 +32,7 @@ TITLE = "no-op tasks per second, what a task costs each process, and the ratio t
 SIZE = 5000
 VARIANTS = ("plain", "tracked", "events", "round_trip")
 RATES = ("publisher", "worker", "end_to_end")
-CPU_TIMES = ("publisher_us", "publishing_us", "main_us", "child_us", "server_us")
+CPU_TIMES = ("publisher_us", "server_publishing_us", "main_us", "child_us", "server_us")
 PARTS = (*RATES, *CPU_TIMES)
 WARM_UP = 200
 """Tasks at the beginning that are not counted: the worker still starts its child."""
@@ -77,10 +77,10 @@ LABELS = {
     "worker": "worker, per second",
     "end_to_end": "one after the other, per second",
     "publisher_us": "publisher, µs",
-    "publishing_us": "the server as it publishes, µs",
+    "server_publishing_us": "the server while tasks are published, µs",
     "main_us": "the worker's main process, µs",
     "child_us": "its child, µs",
-    "server_us": "the server as the worker works, µs",
+    "server_us": "the server while the worker works, µs",
 }
 
 
@@ -108,8 +108,8 @@ def measure(server: EmbeddedRedis, variant: str, tasks: int, number: int) -> dic
         command = [sys.executable, "-m", "bench.publish", str(tasks)]
         before = cpu.of_server(celery_db)
         published = subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True)
-        publishing_us = (cpu.of_server(celery_db) - before) * 1e6 / tasks
-        of_publisher = {**json.loads(published.stdout), "publishing_us": publishing_us}
+        server_publishing_us = (cpu.of_server(celery_db) - before) * 1e6 / tasks
+        of_publisher = {**json.loads(published.stdout), "server_publishing_us": server_publishing_us}
         of_worker = _work_off(celery_db, environ, tasks)
     one_after_the_other = 1 / (1 / of_publisher["publisher"] + 1 / of_worker["worker"])
     return {**of_publisher, **of_worker, "end_to_end": one_after_the_other}

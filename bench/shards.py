@@ -38,8 +38,8 @@ Figures = dict[str, dict[str, float]]
 def run(jobs: int, rounds: int) -> dict[str, Any]:
     """Measure; for each number of partitions: CPU in microseconds per transition of a server, p50 in milliseconds.
 
-    And how evenly the work lies: the busiest server's CPU to the average of all. That does not depend on what the
-    servers share, such as cores; the busiest server's CPU to that of a single one does.
+    It also compares the busiest server's CPU with the average of all servers. That shows how evenly the work lies:
+    what the servers share, such as cores, changes both alike.
     """
     found: dict[int, list[Figures]] = {n: [] for n in PARTITIONS}
     for number in range(rounds):

@@ -62,7 +62,7 @@ class UniqueCalls:
             if task is None or declared is None or declared.unique is None or not _is_alone(options):
                 return None
             return self._claim(task, declared.unique, declared.job_type or name, args, kwargs)
-        except Exception as error:  # noqa: BLE001 (the call is sent, whatever fails here)
+        except Exception as error:  # noqa: BLE001 (no error here may stop the call)
             _warn(f"the unique key of {name} was not looked at", error)
             return None
 
